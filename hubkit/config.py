@@ -22,11 +22,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     PREFIX: ClassVar[str]
 
-    environment: Literal["development", "production"] = Field("production", description="unsafe settings are refused in production")
+    environment: Literal["development", "production"] = Field(
+        "production", description="unsafe settings are refused in production"
+    )
     database_url: str = Field(description="postgresql+asyncpg://… or sqlite+aiosqlite:///…")
     amqp_url: str | None = Field(None, description="RabbitMQ; absent only in the one-machine composition")
     profile: str = Field("profiles/cambridgeshire.yaml", description="path of the hub's profile")
-    trusted_keys: str = Field('{"keys":[]}', description="JWKS of the issuers of internal tokens this deployable believes")
+    trusted_keys: str = Field(
+        '{"keys":[]}', description="JWKS of the issuers of internal tokens this deployable believes"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     pool_size: int = Field(8, ge=2, le=100, description="database connections")
 
@@ -57,7 +61,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            faults = "; ".join(f"{cls.PREFIX}{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors())
+            faults = "; ".join(
+                f"{cls.PREFIX}{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()
+            )
             raise SettingsError(faults) from None
 
     @property
