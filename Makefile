@@ -1,0 +1,41 @@
+# Onward. `make` lists what can be done. Nothing needs to be set up first: the targets make their own .venv.
+
+PORT ?= 8000
+HUB ?= cambridgeshire
+ARGS ?=
+BIN := .venv/bin
+SOURCES := hubkit services gateway onward
+SCRIPTS := .ci/run deploy/bootstrap.sh deploy/entrypoint.sh deploy/test-servers.sh deploy/postgres/databases.sh
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: ## Start the whole hub here, with SQLite and demonstration data (PORT=8000 HUB=cambridgeshire)
+	@deploy/bootstrap.sh requirements.txt && exec $(BIN)/python -m onward run --port $(PORT) --hub $(HUB)
+
+test: ## Run every test, on both adapters (ARGS="-k gate" to choose); private PostgreSQL and RabbitMQ are started
+	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && exec $(BIN)/python -m pytest $(ARGS)
+
+check: ## Lint, format, types, import contracts, compose file, shell scripts
+	@deploy/bootstrap.sh requirements-dev.txt
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --package tests.support --module tests.conftest
+	$(BIN)/lint-imports
+	$(BIN)/python -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@for script in $(SCRIPTS); do echo "$$(sed -n '1s/#!.*\///p' $$script) -n $$script"; \
+		"$$(sed -n '1s/#!.*\///p' $$script)" -n $$script || exit 1; done
+
+bench: ## Measure throughput and latency beside a bare floor and a Celery chain (ARGS="--rounds 3")
+	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && exec $(BIN)/python -m bench $(ARGS)
+
+lock: ## Pin the newest allowed packages, with hashes, in requirements.txt and requirements-dev.txt
+	@deploy/bootstrap.sh requirements-dev.txt
+	$(LOCK) --upgrade -o requirements.txt
+	$(LOCK) --upgrade --group dev -o requirements-dev.txt

@@ -1,0 +1,53 @@
+"""Servers for the tests: private ones, or those that the environment names. Without any, a test fails."""
+
+import os
+import secrets
+import urllib.parse
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.access import Broker, Databases
+from tests.support.servers import PostgresServer, RabbitServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Databases]:
+    """Where tests make their databases: `ONWARD_TEST_POSTGRES_URL`, or a private PostgreSQL without durability."""
+    given = os.environ.get("ONWARD_TEST_POSTGRES_URL")
+    if given:
+        yield Databases(given.replace("+asyncpg", "", 1))
+        return
+    with PostgresServer(fast=True) as server:
+        yield server.databases
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[Broker]:
+    """Where tests make their virtual hosts: `ONWARD_TEST_AMQP_URL`, or a private RabbitMQ.
+
+    The given one needs its management API, at `ONWARD_TEST_AMQP_API` or on port 15672 of the same host.
+    """
+    given = os.environ.get("ONWARD_TEST_AMQP_URL")
+    if given:
+        host = urllib.parse.urlsplit(given).hostname
+        yield Broker(given, os.environ.get("ONWARD_TEST_AMQP_API", f"http://{host}:15672"))
+        return
+    with RabbitServer(management=True) as server:
+        yield server.broker
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Databases) -> Iterator[str]:
+    """Return the SQLAlchemy URL of an empty database of this test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def rabbit_url(rabbit_server: Broker) -> Iterator[str]:
+    """Return the AMQP URL of an empty virtual host of this test's own."""
+    name = f"test-{secrets.token_hex(6)}"
+    yield rabbit_server.create_vhost(name)
+    rabbit_server.drop_vhost(name)
