@@ -23,7 +23,7 @@ class Settings(BaseModel):
     PREFIX: ClassVar[str]
 
     environment: Literal["development", "production"] = Field(
-        "production", description="unsafe settings are refused in production"
+        "production", description="production refuses unsafe settings"
     )
     database_url: str = Field(description="postgresql+asyncpg://… or sqlite+aiosqlite:///…")
     amqp_url: str | None = Field(None, description="RabbitMQ; absent only in the one-machine composition")

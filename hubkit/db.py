@@ -79,7 +79,7 @@ class Tx:
         self._session: AsyncSession | None = None
 
     async def run(self, statement: Executable, params: Mapping[str, Any] | Rows | None = None) -> CursorResult[Any]:
-        """Execute a statement, once or (given a list) for every row of parameters; an empty list is the caller's error."""
+        """Execute a statement, once or (given a list) for every row of parameters."""
         return await self.conn.execute(statement, params)
 
     async def rows(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:

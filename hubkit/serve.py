@@ -1,6 +1,7 @@
 """Serve one deployable: `python -m hubkit.serve services.intake.app:create --port 8000`."""
 
 import argparse
+from typing import Any
 
 import uvicorn
 
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 #: How every deployable is served: the fast loop and parser, our own logs, no banner.
-UVICORN = {
+UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
     "access_log": False,

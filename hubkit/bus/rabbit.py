@@ -137,7 +137,7 @@ class RabbitBus(Bus):
 
 
 async def _declare(channel: AbstractRobustChannel) -> AbstractRobustExchange:
-    """Declare the exchange and the queues of all services: an event published now waits for a consumer started later."""
+    """Declare the exchange and all queues: an event published now waits for a consumer that starts later."""
     exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
     for contract, services in CONSUMERS.items():
         for service in services:
