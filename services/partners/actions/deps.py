@@ -1,0 +1,39 @@
+"""What the actions of partners are given once, at start."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hubkit.auth import InternalIssuer
+from hubkit.clock import Clock
+from hubkit.contracts.profile import Profile
+from hubkit.crypto import Keyring
+from hubkit.egress import InternalClient
+
+
+def _nobody(_leased: Sequence[Any]) -> None:
+    """Nobody dispatches here: the leases run out and whoever dispatches next takes the deliveries."""
+
+
+@dataclass(slots=True)
+class Handover:
+    """Where leased deliveries go after the commit; the dispatcher puts its own `take` here when it starts."""
+
+    take: Callable[[Sequence[Any]], None] = _nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """Configuration, keys and neighbours. `public_url` has no slash at its end."""
+
+    profile: Profile
+    keyring: Keyring
+    intake: InternalClient
+    issuer: InternalIssuer
+    clock: Clock
+    public_url: str
+    cursor_key: bytes = field(repr=False)
+    allow_private_endpoints: bool = False
+    endpoint_concurrency: int = 16
+    dispatch_concurrency: int = 64
+    handover: Handover = field(default_factory=Handover)
