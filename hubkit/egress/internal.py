@@ -90,7 +90,7 @@ class HttpInternalClient:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._send(method, url, sent, source)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:  # uvloop's is RuntimeError
             if isinstance(source, _Source) and source.failure is not None:
                 raise source.failure from None
             raise UnavailableError from error

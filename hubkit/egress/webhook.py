@@ -84,7 +84,13 @@ class WebhookClient:
         try:
             async with asyncio.timeout(total_s):
                 await self._send(URL(target, encoded=True), headers, body, answer)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except (
+            TimeoutError,
+            aiohttp.ClientError,
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # uvloop's is RuntimeError
             return answer.attempt("blocked" if seen else _class_of(error), began)
         finally:
             blocked_addresses.reset(token)
