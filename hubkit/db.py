@@ -90,14 +90,14 @@ class Tx:
         """Return the first row of a query, or None."""
         return (await self.conn.execute(statement, params)).first()
 
-    async def models(self, statement: Select[tuple[M]]) -> list[M]:
+    async def models(self, statement: Select[M]) -> list[M]:
         """Return model instances of a `select(Model)`; for reading alone, changes to them are not written."""
         if self._session is None:
             self._session = AsyncSession(bind=self.conn, expire_on_commit=False, autoflush=False)
         found = await self._session.execute(statement, execution_options={"populate_existing": True})
         return list(found.scalars().all())
 
-    async def model(self, statement: Select[tuple[M]]) -> M | None:
+    async def model(self, statement: Select[M]) -> M | None:
         """Return the first model instance of a `select(Model)`, or None."""
         found = await self.models(statement)
         return found[0] if found else None

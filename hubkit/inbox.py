@@ -232,7 +232,7 @@ class Inbox:
             await self._retry_one(event_id)
         async with self._db.reading() as tx:
             counted = await tx.row(select(func.count(), func.min(INBOX.c.due_at)).where(*pending))
-            count, earliest = (counted[0], counted[1]) if counted else (0, None)
+            count, earliest = tuple(counted) if counted else (0, None)
             dead = await tx.row(select(func.count()).where(INBOX.c.state == "dead"))
             INBOX_PENDING.labels(self._service).set(count)
             INBOX_DEAD.labels(self._service).set(dead[0] if dead else 0)

@@ -11,10 +11,12 @@ import importlib
 import logging
 import sys
 from pathlib import Path
+from typing import Literal
 
-from sqlalchemy import Connection, MetaData, pool, text
+from sqlalchemy import JSON, Connection, MetaData, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import AutoString, UTCDateTime
 
 from hubkit.config import Settings
 
@@ -106,9 +108,21 @@ def run_env() -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,
         compare_type=True,
+        render_item=_render_item,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Write types that Alembic renders wrongly or by a private path."""
+    if kind == "type" and isinstance(item, JSON):
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "UTCDateTime()"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String({item.length or ''})"
+    return False
 
 
 def settings_class(module: str) -> type[Settings]:

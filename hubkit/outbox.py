@@ -191,7 +191,7 @@ class Relay:
                 rows = await tx.rows(found.limit(_SWEEP_LIMIT))
                 self._add([dict(row._mapping) for row in rows[:room]])
             counted = await tx.row(select(func.count(), func.min(OUTBOX.c.created_at)).where(unpublished))
-            depth, oldest = (counted[0], counted[1]) if counted else (0, None)
+            depth, oldest = tuple(counted) if counted else (0, None)
             OUTBOX_DEPTH.labels(self._db.source).set(depth)
             OUTBOX_AGE.labels(self._db.source).set((tx.now - oldest).total_seconds() if oldest else 0)
 

@@ -58,6 +58,17 @@ CONSENT_METHODS = frozenset({"spoken", "written", "online", "implied"})
 RISK_INSTRUMENTS = frozenset({"dash", "dara", "other"})
 RISK_GRADES = frozenset({"standard", "medium", "high"})
 
+ENTITLEMENTS = frozenset({"enhanced", "standard"})
+#: The categories of the Victims' Code that give enhanced rights; the last is the provider's own judgement.
+ENHANCED_CATEGORIES = frozenset({
+    "most_serious_crime", "persistently_targeted", "vulnerable_or_intimidated", "judged_enhanced",
+})  # fmt: skip
+#: What triage may decide about a referral.
+OUTCOMES = frozenset({
+    "accepted", "excluded", "out_of_scope", "not_referred", "channel_not_active", "no_active_profile", "pending",
+    "returned",
+})  # fmt: skip
+
 #: What an agreement and a consent may cover, and the fields each category means.
 DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "identity": ("given_name", "family_name", "date_of_birth", "language", "role"),

@@ -51,6 +51,20 @@ class OnwardReferralRequestedV1(Contract):
     service_id: UUID
 
 
+class OnwardReferralRecalledV1(Contract):
+    """Routing takes a request back and has asked, or will ask, another service; `reason` is a code such as `no_answer`.
+
+    Publisher: routing. Consumer: partners.
+    """
+
+    TYPE: ClassVar[str] = "onward_referral.recalled.v1"
+
+    onward_referral_id: UUID
+    pathway_id: UUID
+    case_id: UUID
+    reason: str
+
+
 class OnwardReferralChanged(Contract):
     """What all news of an onward referral carries.
 
