@@ -35,7 +35,7 @@ check: ## Lint, format, types, import contracts, compose file, shell scripts
 bench: ## Measure throughput and latency beside a bare floor and a Celery chain (ARGS="--rounds 3")
 	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && exec $(BIN)/python -m bench $(ARGS)
 
-lock: ## Pin the newest allowed packages, with hashes, in requirements.txt and requirements-dev.txt
+lock: ## Pin every package with its hashes in requirements.txt and requirements-dev.txt (ARGS=--upgrade for newer ones)
 	@deploy/bootstrap.sh requirements-dev.txt
-	$(LOCK) --upgrade -o requirements.txt
-	$(LOCK) --upgrade --group dev -o requirements-dev.txt
+	$(LOCK) $(ARGS) -o requirements.txt
+	$(LOCK) $(ARGS) --group dev -o requirements-dev.txt

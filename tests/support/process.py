@@ -54,11 +54,17 @@ def _searchable(folder: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents])
 
 
-def _is_gone(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)  # it waits for its parent only, and holds nothing
-    except psutil.NoSuchProcess:
-        return True
+def _send(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _await(processes: list[psutil.Process], status: str) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            while process.status() not in (status, psutil.STATUS_ZOMBIE):
+                time.sleep(0.002)
 
 
 class Server(ABC):
@@ -136,12 +142,11 @@ class Server(ABC):
 
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would (SIGKILL)."""
-        self._signal(signal.SIGSTOP)  # first freeze all, so that none sees another go and tidies up
-        killed = self._signal(signal.SIGKILL)
+        processes = self._freeze()  # first, so that none sees another go and tidies up
+        _send(processes, signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
-        while not all(_is_gone(process) for process in killed):
-            time.sleep(0.005)
+        _await(processes, psutil.STATUS_ZOMBIE)  # which holds nothing, and only waits for its parent to look
 
     def restart(self) -> Self:
         """Stop properly and start again."""
@@ -150,11 +155,11 @@ class Server(ABC):
 
     def pause(self) -> None:
         """Freeze every process of the server (SIGSTOP): connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        self._freeze()
 
     def resume(self) -> None:
         """Let a paused server run on (SIGCONT)."""
-        self._signal(signal.SIGCONT)
+        _send(self._processes(), signal.SIGCONT)
 
     def close(self) -> None:
         """Kill the server and remove its folder."""
@@ -200,18 +205,21 @@ class Server(ABC):
         if self._account:
             os.chown(path, self._account["user"], self._account["group"])
 
-    def _signal(self, number: signal.Signals) -> list[psutil.Process]:
-        # not killpg: PostgreSQL's backends and Erlang's helpers lead sessions of their own
-        if not self.alive or self.process is None:
+    def _processes(self) -> list[psutil.Process]:
+        # not the process group: PostgreSQL's backends and Erlang's helpers lead sessions of their own
+        if self.process is None or not self.alive:
             return []
         main = psutil.Process(self.process.pid)
-        if number is signal.SIGSTOP:
-            main.send_signal(number)  # from here on it has no new children
-        everyone = [*main.children(recursive=True), main]
-        for process in everyone:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-        return everyone
+        return [main, *main.children(recursive=True)]
+
+    def _freeze(self) -> list[psutil.Process]:
+        main = self._processes()[:1]
+        _send(main, signal.SIGSTOP)
+        _await(main, psutil.STATUS_STOPPED)  # from here on it has no new children
+        processes = self._processes()
+        _send(processes, signal.SIGSTOP)
+        _await(processes, psutil.STATUS_STOPPED)
+        return processes
 
     def _wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
@@ -224,7 +232,11 @@ class Server(ABC):
         raise ServerError(f"{self.name} did not start; its log ends:\n{self.log()[-3000:]}")
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

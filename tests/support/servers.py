@@ -40,8 +40,8 @@ class PostgresServer(Server):
     stop_signal = signal.SIGINT  # the fast shutdown; SIGTERM would wait for the clients
 
     def __init__(self, *, fast: bool = False, settings: Mapping[str, str] | None = None) -> None:
-        super().__init__()
         self.programs = postgres_programs()
+        super().__init__()
         self.port = free_port()
         self._password = secrets.token_hex(12)
         self._settings = {"max_connections": "200", "log_timezone": "UTC", "timezone": "UTC"}
@@ -126,8 +126,8 @@ class RabbitServer(Server):
     users = ("rabbitmq", "nobody")
 
     def __init__(self, *, management: bool = False) -> None:
-        super().__init__()
         self.programs = rabbitmq_programs()
+        super().__init__()
         self.port, self._distribution_port = free_port(), free_port()
         self.management_port = free_port() if management else None
         self._mapper = _PortMapper()
