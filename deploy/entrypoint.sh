@@ -6,4 +6,4 @@ case "$SERVICE" in
     *) module=services.$SERVICE ;;
 esac
 python -m hubkit.migrations "$module"
-exec python -m hubkit.serve "$module.app:create"
+exec python -m hubkit.serve "$module.app:create" --host 0.0.0.0 --port "$PORT"

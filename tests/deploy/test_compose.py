@@ -142,3 +142,12 @@ def test_a_broker_user_reads_only_its_own_queues(user: str):
     (permission,) = (entry for entry in definitions["permissions"] if entry["user"] == user)
 
     assert permission["read"] == rf"^(hub\.events|{user}\..+)$"
+
+
+@pytest.mark.parametrize("caller", ["gateway", "partners"])
+def test_services_trust_the_keys_that_gateway_and_partners_sign_with(caller: str):
+    private = json.loads((DEVELOPMENT / f"{caller}-internal-key.json").read_text(encoding="utf-8"))
+    trusted = json.loads((DEVELOPMENT / "trusted-keys.json").read_text(encoding="utf-8"))["keys"]
+
+    assert {name: value for name, value in private.items() if name != "d"} in trusted
+    assert not [key for key in trusted if "d" in key]
