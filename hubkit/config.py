@@ -66,6 +66,12 @@ class Settings(BaseModel):
             )
             raise SettingsError(faults) from None
 
+    @classmethod
+    def is_given(cls, environ: Mapping[str, str] | None = None) -> bool:
+        """Whether the environment says which database to use."""
+        source = os.environ if environ is None else environ
+        return bool({f"{cls.PREFIX}DATABASE_URL", f"{cls.PREFIX}DATABASE_URL_FILE"} & source.keys())
+
     @property
     def is_production(self) -> bool:
         """Whether unsafe settings must be refused."""

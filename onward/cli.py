@@ -1,0 +1,125 @@
+"""The operator's command: run the hub on one machine, migrate, make clients, look after queues."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from hubkit.config import SettingsError
+from hubkit.errors import HubError
+from hubkit.migrations import StaleSchemaError
+from hubkit.profiles import ProfileError
+from onward import operate, run
+
+Command = Callable[[argparse.Namespace], Awaitable[int]]
+
+_SERVICES = ("intake", "triage", "routing", "partners")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser; every sub-command sets `command`."""
+    top = argparse.ArgumentParser(
+        prog="onward",
+        description=__doc__,
+        epilog="A command works on the databases in --data, or, where a service's own variables are set (such as "
+        "INTAKE_DATABASE_URL), on the database that they name.",
+    )
+    top.add_argument("--data", type=Path, default=Path(".data"), help="folder of the one-machine hub (default .data)")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    migrate = commands.add_parser("migrate", help="bring every database to the newest schema")
+    migrate.set_defaults(command=operate.migrate)
+    _add_clients(commands)
+    _add_queues(commands)
+    _add_deliveries(commands)
+    _add_agreements(commands)
+    rotate = commands.add_parser("keys", help="re-seal what was sealed with an older field key")
+    rotate.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "rotate", help="re-seal every person with the current key of INTAKE_FIELD_KEYS"
+    ).set_defaults(command=operate.rotate_keys)
+    return top
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run_ = commands.add_parser("run", help="run the whole hub here: SQLite, no broker, demonstration data")
+    run_.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default 8000)")
+    run_.add_argument("--hub", default="cambridgeshire", help="which profile of profiles/ (default cambridgeshire)")
+    run_.set_defaults(command=run.serve)
+
+
+def _add_clients(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    client = commands.add_parser("client", help="systems that may call the hub").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    create = client.add_parser("create", help="register a system; prints its secret and private key once")
+    create.add_argument("--organisation", required=True, help="whose system it is; a partner's own code for a partner")
+    create.add_argument("--scopes", required=True, help="comma-separated, such as referrals:write,referrals:read")
+    create.add_argument("--id", help="client id (made when not given)")
+    create.set_defaults(command=operate.create_client)
+    disable = client.add_parser("disable", help="let a system in no more")
+    disable.add_argument("id")
+    disable.set_defaults(command=operate.disable_client)
+
+
+def _add_queues(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    outbox = commands.add_parser("outbox", help="events a service has made").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    listing = outbox.add_parser("list", help="events that the bus has not confirmed")
+    listing.set_defaults(command=operate.list_outbox)
+    replay = outbox.add_parser("replay", help="publish events again; consumers drop those they have")
+    replay.add_argument("--since", required=True, help="RFC 3339, such as 2026-11-21T00:00:00+00:00")
+    replay.add_argument("--type", help="one event type, such as case.opened.v1")
+    replay.set_defaults(command=operate.replay_outbox)
+    inbox = commands.add_parser("inbox", help="events a service has heard").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    heard = inbox.add_parser("list", help="events that wait to be retried, or are dead, with reasons")
+    heard.add_argument("--state", choices=("pending", "dead"), default="dead")
+    heard.set_defaults(command=operate.list_inbox)
+    again = inbox.add_parser("replay", help="try dead events again")
+    again.add_argument("--id", help="one event id (all dead ones when not given)")
+    again.set_defaults(command=operate.replay_inbox)
+    for sub in (listing, replay, heard, again):
+        sub.add_argument("--service", choices=_SERVICES, required=sub in (replay, again), help="which service")
+
+
+def _add_deliveries(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    deliveries = commands.add_parser("deliveries", help="webhooks to partners").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    listing = deliveries.add_parser("list", help="deliveries in a state, with reasons")
+    listing.add_argument("--state", default="parked", help="queued, leased, delivered, parked, stopped (default parked)")
+    listing.set_defaults(command=operate.list_deliveries)
+    replay = deliveries.add_parser("replay", help="send again, through today's gate")
+    replay.add_argument("--id", help="one delivery id (all parked ones when not given)")
+    replay.set_defaults(command=operate.replay_deliveries)
+
+
+def _add_agreements(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    agreement = commands.add_parser("agreement", help="data sharing agreements").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    agreement.add_parser("list", help="every agreement with its partner and dates").set_defaults(
+        command=operate.list_agreements
+    )
+    change = agreement.add_parser("set", help="change a partner's agreement; the gate asks it at every step")
+    change.add_argument("organisation", help="the partner's code, such as demo-counselling")
+    change.add_argument("--starts-on", help="first day, YYYY-MM-DD")
+    change.add_argument("--ends-on", help="last day, YYYY-MM-DD")
+    change.add_argument("--status", choices=("active", "suspended", "ended"))
+    change.set_defaults(command=operate.set_agreement)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        status = asyncio.run(chosen.command(chosen))
+    except KeyboardInterrupt:
+        status = 0
+    except (SettingsError, StaleSchemaError, ProfileError, HubError) as error:
+        print(f"onward: {error}", file=sys.stderr)
+        status = 1
+    raise SystemExit(status)
