@@ -30,7 +30,8 @@ _CRIMES = {
     "violence": "homicide attempted_murder gbh_intent with_injury without_injury strangulation threats_to_kill "
     "kidnap_false_imprisonment modern_slavery child_cruelty fgm_forced_marriage death_injury_by_driving",
     "stalking_harassment": "stalking harassment malicious_communications coercive_control",
-    "sexual": "rape sexual_assault child_sexual_abuse child_sexual_exploitation exposure_voyeurism intimate_image other",
+    "sexual": "rape sexual_assault child_sexual_abuse child_sexual_exploitation exposure_voyeurism intimate_image "
+    "other",
     "robbery": "personal business",
     "burglary": "residential business_community",
     "vehicle": "theft_of theft_from interference",

@@ -43,7 +43,7 @@ class Condition(ProfilePart):
     """When a rule applies: every field that is given must hold; a condition without fields always does.
 
     Crime codes match a category (`sexual.rape`) or a whole first level (`sexual`). What is not known (an age, a grade)
-    never holds. `entitlement` and `levels` are decided in this order after acceptance: an exclusion cannot ask for them.
+    never holds. `entitlement` and `levels` are decided after acceptance, in this order: no exclusion can ask for them.
     """
 
     crimes: tuple[str, ...] = Field((), description="the crime is one of these")
@@ -112,6 +112,7 @@ class Rule(ProfilePart):
     """What every rule has. `text` says it to staff in plain words; `source` names where it stands."""
 
     id: str
+    when: Condition
     text: str | None = None
     source: str | None = None
 
@@ -119,7 +120,6 @@ class Rule(ProfilePart):
 class ExclusionRule(Rule):
     """Referrals that the hub does not take on; the first rule that applies decides, the others are recorded."""
 
-    when: Condition
     outcome: Literal["excluded", "out_of_scope", "not_referred", "returned", "pending"] = "excluded"
     reason: str
     case_status: str | None = None
@@ -129,14 +129,12 @@ class ExclusionRule(Rule):
 class LevelRule(Rule):
     """Puts a case on a level (priority); the first rule that applies decides."""
 
-    when: Condition
     level: str
 
 
 class NeedRule(Rule):
     """Adds needs to what the referral names."""
 
-    when: Condition
     needs: tuple[str, ...]
 
 
