@@ -1,0 +1,1 @@
+"""The gateway's own calls: tokens, keys, and the description of the API."""
