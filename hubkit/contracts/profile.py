@@ -6,7 +6,7 @@ default of another hub.
 
 from collections.abc import Collection, Iterator
 from datetime import date, time
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,6 +24,12 @@ Basis = Literal[
     "controller_internal",
     "agreement_in_place",
 ]
+
+
+#: A word of the hub's own, as decisions store it.
+Word = Annotated[str, Field(min_length=1, max_length=40)]
+#: An id or a reason code.
+LongWord = Annotated[str, Field(min_length=1, max_length=80)]
 
 
 class ProfilePart(BaseModel):
@@ -102,8 +108,8 @@ class Channel(ProfilePart):
     unit: str | None = None
     active_from: date | None = None
     active_to: date | None = None
-    early_reason: str = Field("channel_not_started", description="reason code before `active_from`")
-    late_reason: str = Field("channel_ended", description="reason code after `active_to`")
+    early_reason: LongWord = Field("channel_not_started", description="reason code before `active_from`")
+    late_reason: LongWord = Field("channel_ended", description="reason code after `active_to`")
     frequency: str | None = None
     source: str | None = None
 
@@ -111,7 +117,7 @@ class Channel(ProfilePart):
 class Rule(ProfilePart):
     """What every rule has. `text` says it to staff in plain words; `source` names where it stands."""
 
-    id: str
+    id: LongWord
     when: Condition
     text: str | None = None
     source: str | None = None
@@ -121,15 +127,15 @@ class ExclusionRule(Rule):
     """Referrals that the hub does not take on; the first rule that applies decides, the others are recorded."""
 
     outcome: Literal["excluded", "out_of_scope", "not_referred", "returned", "pending"] = "excluded"
-    reason: str
-    case_status: str | None = None
-    expected_route: str | None = None
+    reason: LongWord
+    case_status: Word | None = None
+    expected_route: LongWord | None = None
 
 
 class LevelRule(Rule):
     """Puts a case on a level (priority); the first rule that applies decides."""
 
-    level: str
+    level: Word
 
 
 class NeedRule(Rule):
@@ -145,8 +151,8 @@ class ContactRule(Rule):
     """
 
     when: Condition = Condition()
-    purpose: str = "initial"
-    by: str | None = None
+    purpose: Word = "initial"
+    by: LongWord | None = None
     methods: tuple[str, ...] = ()
     mode: Literal["all", "any", "preferred"] | None = None
     within: Within | None = None
@@ -193,12 +199,12 @@ class Profile(ProfilePart):
 
     id: str
     name: str
-    version: str
+    version: Word
     force_area: str | None = None
     valid_from: date | None = None
     valid_to: date | None = None
-    early_reason: str = Field("profile_not_started", description="reason code before `valid_from`")
-    late_reason: str = Field("profile_ended", description="reason code after `valid_to`")
+    early_reason: LongWord = Field("profile_not_started", description="reason code before `valid_from`")
+    late_reason: LongWord = Field("profile_ended", description="reason code after `valid_to`")
     timezone: str = "Europe/London"
     calendar: Calendar = Calendar()
     witnesses: bool | None = None

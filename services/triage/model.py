@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from hubkit.contracts.referral import ReferralReceivedV1
 
 
 class CaseStatus(StrEnum):
@@ -114,3 +118,70 @@ class Triaged:
     level: str | None = None
     needs: tuple[str, ...] = ()
     contacts: tuple[PlannedContact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCase:
+    """What triage must know of a case that stands, before it decides again."""
+
+    id: UUID
+    referral_version: int
+    version: int
+    opened_at: datetime | None
+    assessed_needs: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChange:
+    """A case as it is from now on, after a decision about its referral.
+
+    `before` is None for a new case. `opened_at` is None while it was never accepted.
+    """
+
+    case_id: UUID
+    referral: ReferralReceivedV1
+    triaged: Triaged
+    opened_at: datetime | None
+    before: StoredCase | None = None
+
+    @property
+    def version(self) -> int:
+        """The version of the case after this change."""
+        return self.before.version + 1 if self.before else 1
+
+    @property
+    def status(self) -> CaseStatus:
+        """Whether the hub works on it."""
+        return CaseStatus.OPEN if self.triaged.decision.is_accepted else CaseStatus.EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Under which profile and calendar a decision is made."""
+
+    profile: str
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """A decision as it was stored. `decided_by` is None where the rules alone decided."""
+
+    kind: str
+    case_version: int
+    decision: Decision
+    entitlement: Entitlement | None
+    level: str | None
+    needs: tuple[str, ...]
+    versions: Versions
+    decided_by: str | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a timeline: what was said, and its codes."""
+
+    type: str
+    at: datetime
+    codes: dict[str, Any]

@@ -1,0 +1,1 @@
+"""What triage can do, one function each."""

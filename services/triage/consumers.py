@@ -1,0 +1,49 @@
+"""The message door: each event type goes to one action."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hubkit.contracts import (
+    ConsentRecordedV1,
+    ConsentWithdrawnV1,
+    Contract,
+    DisclosureMadeV1,
+    Event,
+    OnwardReferralAcceptedV1,
+    OnwardReferralClosedV1,
+    OnwardReferralDeclinedV1,
+    OnwardReferralRefusedV1,
+    OnwardReferralSentV1,
+    OnwardReferralWithdrawnV1,
+    PathwayProposedV1,
+    ReferralReceivedV1,
+)
+from hubkit.db import Tx
+from hubkit.inbox import Deferred, Handler
+from services.triage.actions.deps import Deps
+from services.triage.actions.timeline import note_events
+from services.triage.actions.triage import triage_referrals
+
+
+def handlers(deps: Deps) -> dict[type[Contract], Handler]:
+    """Return the handlers in the order in which a mixed batch is applied: cases first, then what is said about them."""
+
+    async def received(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
+        return await triage_referrals(tx, deps, events)
+
+    async def noted(tx: Tx, events: list[Event[Any]]) -> None:
+        await note_events(tx, events)
+
+    return {
+        ReferralReceivedV1: received,
+        PathwayProposedV1: noted,
+        OnwardReferralSentV1: noted,
+        OnwardReferralRefusedV1: noted,
+        OnwardReferralAcceptedV1: noted,
+        OnwardReferralDeclinedV1: noted,
+        OnwardReferralWithdrawnV1: noted,
+        OnwardReferralClosedV1: noted,
+        ConsentRecordedV1: noted,
+        ConsentWithdrawnV1: noted,
+        DisclosureMadeV1: noted,
+    }
