@@ -76,8 +76,8 @@ def merge(own: Json, parts: Mapping[Upstream, Json], public_url: str) -> Json:
     merged["components"] = _used(merged["paths"], components)
     flow = {"tokenUrl": f"{public_url}/oauth/token", "scopes": dict(SCOPES)}
     merged["components"]["securitySchemes"] = {
-        **components.get("securitySchemes", {}),
         _SCHEME: {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        "clientSecret": {"type": "http", "scheme": "basic"},
     }
     return merged
 
