@@ -1,0 +1,262 @@
+"""Registers referrals, from single requests and from transfers alike: a batch in a constant number of statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from hubkit.contracts.referral import ReferralReceivedV1
+from hubkit.db import Tx
+from hubkit.errors import FieldError, HubError, InvalidError
+from hubkit.ids import new_id
+from hubkit.telemetry import reset_traceparent, use_traceparent
+from services.intake import policy
+from services.intake.actions.deps import Deps
+from services.intake.model import RECEIVED, Outcome, PersonKeys, Registered, Step, Stored
+from services.intake.schemas import Person, Referral
+from services.intake.store import persons, referrals
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One checked referral to register.
+
+    Parameters
+    ----------
+    content
+        Digest of the referral, from `content_of`.
+    slot
+        The place of its Idempotency-Key, from `Deps.slot_of`; a row of a transfer has none.
+    """
+
+    organisation: str
+    referral: Referral
+    content: bytes
+    slot: UUID | None = None
+    traceparent: str | None = None
+
+
+def content_of(deps: Deps, referral: Referral) -> bytes:
+    """Return the digest by which an unchanged referral is known. Fields at their default do not count."""
+    return deps.content_digest(referral.model_dump_json(exclude_defaults=True).encode())
+
+
+def check_referral(deps: Deps, referral: Referral, now: datetime) -> None:
+    """Refuse a referral that contradicts itself or the calendar.
+
+    Raises
+    ------
+    InvalidError
+        With every fault.
+    """
+    faults = policy.faults_of(referral, now, deps.zone)
+    if faults:
+        raise InvalidError(errors=faults)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One command on its way. `request` is the content that its Idempotency-Key stands for."""
+
+    command: Register
+    id: UUID
+    request: bytes
+    leader: "_Item | None" = None
+    answer: Registered | None = None
+
+    def result(self) -> Registered | HubError:
+        first = self.leader or self
+        if first.request != self.command.content:
+            place = FieldError("Idempotency-Key", "idempotency_key_reused", "was used for another body")
+            return InvalidError("This Idempotency-Key was used for another body", code=place.code, errors=[place])
+        if first.answer is None:
+            raise AssertionError("every leader has an answer")
+        return first.answer
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Arrivals of one and the same referral in this batch, in order; nearly always a single one."""
+
+    items: list[_Item]
+    id: UUID
+    received_at: datetime
+    steps: list[Step]
+    keys: PersonKeys = persons.UNKNOWN
+
+    @property
+    def last(self) -> Register:
+        return self.items[-1].command
+
+    @property
+    def changes(self) -> bool:
+        return any(step.outcome is not Outcome.DUPLICATE for step in self.steps)
+
+
+async def register_referrals(tx: Tx, deps: Deps, commands: Sequence[Register]) -> list[Registered | HubError]:
+    """Register referrals and say so with `referral.received`; returns one result for each, in order.
+
+    A reference that the organisation has sent before is a correction (or, unchanged, a duplicate without effect). An
+    Idempotency-Key that was used before gets the first answer, or `InvalidError` when the content differs.
+    """
+    items = [_Item(command, new_id(), command.content) for command in commands]
+    await _claim_keys(tx, items)
+    chains = _chains(tx, [item for item in items if item.leader is None and item.answer is None])
+    new, old = await _store_new(tx, chains)
+    changed = await _store_changed(tx, old)
+    for chain in new + changed:
+        chain.keys = persons.keys_of(deps.index, chain.last.referral.person)
+    await persons.add_persons(tx, [_person_row(deps, chain) for chain in new])
+    await persons.change_persons(tx, [_person_row(deps, chain) for chain in changed])
+    await _announce(tx, deps, new + changed)
+    await _answer(tx, chains)
+    return [item.result() for item in items]
+
+
+async def _claim_keys(tx: Tx, items: list[_Item]) -> None:
+    leaders: dict[UUID, _Item] = {}
+    for item in items:
+        if item.command.slot is not None:
+            leader = leaders.setdefault(item.command.slot, item)
+            item.leader = leader if leader is not item else None
+    rows = [
+        {"slot": slot, "request": item.request, "referral_id": item.id, "created_at": tx.now}
+        for slot, item in leaders.items()
+    ]
+    for slot, (request, referral_id) in (await referrals.claim_keys(tx, rows)).items():
+        leaders[slot].request = request
+        leaders[slot].answer = Registered(referral_id, Outcome.DUPLICATE, 0)
+
+
+def _chains(tx: Tx, items: list[_Item]) -> list[_Chain]:
+    grouped: dict[object, list[_Item]] = {}
+    for item in items:
+        grouped.setdefault(_source(item.command) or item.id, []).append(item)
+    return [
+        _Chain(
+            items=group,
+            id=group[0].id,
+            received_at=group[0].command.referral.received_at or tx.now,
+            steps=policy.steps_of(None, [item.command.content for item in group]),
+        )
+        for group in grouped.values()
+    ]
+
+
+def _source(command: Register) -> tuple[str, str] | None:
+    reference = command.referral.source.reference
+    return (command.organisation, reference) if reference is not None else None
+
+
+async def _store_new(tx: Tx, chains: list[_Chain]) -> tuple[list[_Chain], list[_Chain]]:
+    """Store those that do not stand yet; return them and the others."""
+    rows = [
+        _referral_row(tx, chain)
+        | {
+            "source_organisation": chain.last.organisation,
+            "source_reference": chain.last.referral.source.reference,
+            "received_at": chain.received_at,
+            "status": RECEIVED,
+            "case_version": 0,
+        }
+        for chain in chains
+    ]
+    stored = await referrals.add_referrals(tx, rows)
+    return [chain for chain in chains if chain.id in stored], [chain for chain in chains if chain.id not in stored]
+
+
+async def _store_changed(tx: Tx, chains: list[_Chain]) -> list[_Chain]:
+    """Compare those that stand with what arrived; store and return the corrected ones."""
+    sources = {source: chain for chain in chains if (source := _source(chain.last)) is not None}
+    standing = await referrals.lock_by_source(tx, sources)
+    for source, chain in sources.items():
+        row = standing[source]
+        chain.id, chain.received_at = row.id, row.received_at
+        stored = Stored(row.version, row.content)
+        chain.steps = policy.steps_of(stored, [item.command.content for item in chain.items])
+    changed = [chain for chain in chains if chain.changes]
+    await referrals.change_referrals(tx, [_referral_row(tx, chain) for chain in changed])
+    return changed
+
+
+def _referral_row(tx: Tx, chain: _Chain) -> dict[str, Any]:
+    return {
+        "id": chain.id,
+        "version": chain.steps[-1].version,
+        "content": chain.last.content,
+        "facts": facts_of(chain.last.referral),
+        "changed_at": tx.now,
+    }
+
+
+def _person_row(deps: Deps, chain: _Chain) -> dict[str, Any]:
+    return persons.sealed_row(deps.keyring, chain.id, chain.last.referral, chain.keys)
+
+
+async def _announce(tx: Tx, deps: Deps, chains: list[_Chain]) -> None:
+    earliest = await persons.earliest_by_keys(tx, [chain.keys for chain in chains])
+    for chain in chains:
+        keys = (chain.keys.identity, chain.keys.phone, chain.keys.email)
+        others = [earliest[key] for key in keys if key is not None and earliest[key].int < chain.id.int]
+        repeat_of = min(others, key=lambda id: id.int, default=None)
+        for item, step in zip(chain.items, chain.steps, strict=True):
+            if step.outcome is not Outcome.DUPLICATE:
+                token = use_traceparent(item.command.traceparent)
+                tx.emit(_event(deps, chain, item.command, step.version, repeat_of), chain.id)
+                reset_traceparent(token)
+
+
+async def _answer(tx: Tx, chains: list[_Chain]) -> None:
+    moved: dict[UUID, UUID] = {}
+    for chain in chains:
+        for item, step in zip(chain.items, chain.steps, strict=True):
+            item.answer = Registered(chain.id, step.outcome, step.version)
+            if item.command.slot is not None and item.id != chain.id:
+                moved[item.command.slot] = chain.id
+    await referrals.point_keys(tx, moved)
+
+
+def facts_of(referral: Referral) -> dict[str, Any]:
+    """Return the codes of a referral as `referral.received` carries them, in JSON types, without what is empty."""
+    person = referral.person or Person()
+    facts = {
+        "channel": referral.source.channel,
+        "unit": referral.source.unit,
+        "crime": referral.crime.model_dump(mode="json", exclude={"reference"}, exclude_none=True),
+        "role": person.role,
+        "area_code": person.area_code,
+        "language": person.language,
+        "preferred_method": person.preferred_method,
+        "safe_contact": _safe_contact(referral),
+        "markers": sorted(set(referral.markers)),
+        "risk": referral.risk.model_dump(mode="json", exclude_none=True) if referral.risk else None,
+        "needs": list(dict.fromkeys(referral.needs)),
+        "consents": [consent.model_dump(mode="json", exclude_none=True) for consent in referral.consents],
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _safe_contact(referral: Referral) -> dict[str, Any] | None:
+    safe = referral.safe_contact
+    if safe is None:
+        return None
+    methods = safe.model_dump(exclude={"instructions"}, exclude_none=True)
+    return {**methods, "has_instructions": True} if safe.instructions else methods
+
+
+def _event(deps: Deps, chain: _Chain, command: Register, version: int, repeat_of: UUID | None) -> ReferralReceivedV1:
+    referral = command.referral
+    born = referral.person.date_of_birth if referral.person else None
+    day = chain.received_at.astimezone(deps.zone).date()
+    return ReferralReceivedV1.model_validate(
+        {
+            **facts_of(referral),
+            "referral_id": chain.id,
+            "version": version,
+            "source_organisation": command.organisation,
+            "received_at": chain.received_at,
+            "age": policy.age_on(born, day) if born and born <= day else None,
+            "repeat_of": repeat_of,
+        }
+    )
