@@ -283,12 +283,23 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_middleware(EdgeMiddleware)
 
 
+def _has_lax_route(router: APIRouter) -> bool:
+    for route in router.routes:
+        # FastAPI keeps an included router whole; older versions copied its routes.
+        included = getattr(route, "original_router", None)
+        if included is not None and _has_lax_route(included):
+            return True
+        if isinstance(route, APIRoute) and not isinstance(route, StrictRoute):
+            return True
+    return False
+
+
 class HubApp(FastAPI):
     """A FastAPI application that takes strict routes only and documents problems as its errors."""
 
     @override
     def include_router(self, router: APIRouter, **options: Any) -> None:
-        if any(isinstance(route, APIRoute) and not isinstance(route, StrictRoute) for route in router.routes):
+        if _has_lax_route(router):
             raise TypeError("make routers with hubkit.web.new_router")
         super().include_router(router, **options)
 

@@ -522,8 +522,19 @@ def test_a_router_with_lax_routes_is_not_taken(app: HubApp) -> None:
     @lax.post("/lax")
     async def write_lax(letter: Letter) -> None: ...
 
-    with pytest.raises(TypeError):
-        app.include_router(lax)
+    nested = new_router("/nested")
+    nested.include_router(lax)
+    for given in (lax, nested):
+        with pytest.raises(TypeError):
+            app.include_router(given)
+
+
+async def test_a_nested_router_stays_strict(app: HubApp, client: httpx.AsyncClient) -> None:
+    outer = new_router("/outer")
+    outer.include_router(router)
+    app.include_router(outer)
+    _problem(await _post(client, b'{"person": {"name": "a", "name": "b"}}', "/outer/v1/letters"), 422)
+    _problem(await _post(client, _letter() + b" " * 1000, "/outer/v1/large"), 413)
 
 
 async def test_a_lifespan_passes_through() -> None:
