@@ -1,17 +1,107 @@
-"""Onward referrals: asked for, sent, refused, withdrawn."""
+"""Onward referrals: asked for, sent, refused, and reconsidered when the person or the case has changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
+from hubkit.contracts import Event, OnwardReferralRequestedV1
 from hubkit.db import Tx
+from hubkit.inbox import Deferred
+from services.partners.actions import deliveries
+from services.partners.actions.ask import Request, ask_gate
+from services.partners.actions.changes import Change, apply, tell
+from services.partners.actions.deliveries import Notice
 from services.partners.actions.deps import Deps
+from services.partners.actions.permits import issue
+from services.partners.model import SENT, WITHDRAWN, Onward, Status
+from services.partners.policy.gate import Allowed, Verdict
+from services.partners.policy.transitions import LIVE, TOLD, after_gate, reconsidered, unsent
+from services.partners.store import cases, onward
 
 
-async def mark_sent(tx: Tx, deps: Deps, onward_ids: Sequence[UUID]) -> None:
+async def request_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralRequestedV1]]) -> list[Deferred]:
+    """Take up onward referrals that routing asks for: what the gate allows goes out, the rest is refused or waits."""
+    known = await cases.lock_cases(tx, {event.data.case_id for event in events})
+    deferred = [Deferred(event.id, "the case is not known yet") for event in events if event.data.case_id not in known]
+    wanted = {event.data.onward_referral_id: event.data for event in events if event.data.case_id in known}
+    asked = [Request(id, data.case_id, data.partner_id, data.kind) for id, data in wanted.items()]
+    verdicts = await ask_gate(tx, deps, asked, known)
+    rows = {id: _first(tx, data, verdicts[id]) for id, data in wanted.items()}
+    new = await onward.add(tx, list(rows.values()))
+    for id in new:
+        tell(tx, rows[id])
+    await _send(tx, deps, [rows[id] for id in rows if id in new and rows[id].status is Status.READY], verdicts)
+    return deferred
+
+
+async def mark_sent(tx: Tx, deps: Deps, onward_ids: Collection[UUID]) -> None:
     """Set those that are ready to sent, and say so; others are left as they are."""
-    raise NotImplementedError
+    del deps
+    if onward_ids:
+        rows = await onward.lock(tx, onward_ids)
+        await apply(tx, [Change(row, Status.SENT) for row in rows if row.status is Status.READY])
 
 
 async def refuse(tx: Tx, deps: Deps, refusals: Mapping[UUID, Sequence[str]]) -> None:
     """Set those that are ready to refused or awaiting consent, with the gate's reasons, and say so."""
-    raise NotImplementedError
+    del deps
+    if refusals:
+        rows = [row for row in await onward.lock(tx, refusals.keys()) if row.status is Status.READY]
+        await apply(tx, [Change(row, unsent(tuple(refusals[row.id])), tuple(refusals[row.id])) for row in rows])
+
+
+async def reconsider(tx: Tx, deps: Deps, case_ids: Collection[UUID]) -> list[Onward]:
+    """Ask the gate again for all live onward referrals of cases; what it takes back stops and partners are told.
+
+    Returns those that were withdrawn.
+    """
+    if not case_ids:
+        return []
+    known = await cases.lock_cases(tx, case_ids)
+    rows = await onward.lock_live(tx, case_ids, LIVE)
+    verdicts = await ask_gate(tx, deps, rows, known)
+    changes = [_change(row, verdicts[row.id]) for row in rows]
+    changed = await apply(tx, [change for change in changes if change.to is not change.row.status])
+    await _send(tx, deps, [row for row in changed if row.status is Status.READY], verdicts)
+    withdrawn = [row for row in changed if row.status is Status.WITHDRAWN]
+    if withdrawn:
+        before = {row.id: row.status for row in rows}
+        begun = await deliveries.stop(tx, [row.id for row in withdrawn])
+        told = [row for row in withdrawn if before[row.id] in TOLD or row.id in begun]
+        notices = [Notice(row.id, row.partner_id, WITHDRAWN, row.kind, urgent=True) for row in told]
+        await deliveries.enqueue(tx, deps, notices)
+    return withdrawn
+
+
+async def _send(tx: Tx, deps: Deps, rows: Sequence[Onward], verdicts: dict[UUID, Verdict]) -> None:
+    """Hand what is ready to the dispatcher; where a partner has no endpoint it waits in the partner's inbox."""
+    if not rows:
+        return
+    permits = await issue(tx, rows, verdicts)
+    notices = [Notice(row.id, row.partner_id, SENT, row.kind, permit_id=permits[row.id]) for row in rows]
+    unheard = await deliveries.enqueue(tx, deps, notices)
+    await mark_sent(tx, deps, unheard)
+
+
+def _first(tx: Tx, data: OnwardReferralRequestedV1, verdict: Verdict) -> Onward:
+    status = after_gate(verdict)
+    return Onward(
+        id=data.onward_referral_id,
+        pathway_id=data.pathway_id,
+        case_id=data.case_id,
+        referral_id=data.referral_id,
+        kind=data.kind,
+        partner_id=data.partner_id,
+        service_id=data.service_id,
+        status=status,
+        version=1,
+        reasons=() if isinstance(verdict, Allowed) else verdict.reasons,
+        outcome=None,
+        created_at=tx.now,
+        changed_at=tx.now,
+        ready_at=tx.now if status is Status.READY else None,
+        sent_at=None,
+    )
+
+
+def _change(row: Onward, verdict: Verdict) -> Change:
+    return Change(row, reconsidered(row.status, verdict), () if isinstance(verdict, Allowed) else verdict.reasons)

@@ -1,11 +1,21 @@
 """Permits: the gate's yes for one attempt, short, issued under the locks that a withdrawal takes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from hubkit.db import Tx
+from hubkit.ids import new_id
+from services.partners.actions.ask import Asked, ask_gate
 from services.partners.actions.deps import Deps
-from services.partners.model import GateResult
+from services.partners.model import GateResult, Onward, Status
+from services.partners.policy.gate import Allowed, Refused, Verdict
+from services.partners.policy.transitions import OPEN_TO_PARTNER
+from services.partners.store import cases, onward
+
+#: An attempt is over well within this, and a withdrawal waits no longer.
+PERMIT_LIFETIME: Final = timedelta(seconds=20)
 
 
 async def permits_for(tx: Tx, deps: Deps, onward_ids: Sequence[UUID]) -> dict[UUID, GateResult]:
@@ -13,9 +23,63 @@ async def permits_for(tx: Tx, deps: Deps, onward_ids: Sequence[UUID]) -> dict[UU
 
     Locks the cases and agreements in id order. An id that is not known, or not in a state that may be told, is refused.
     """
-    raise NotImplementedError
+    asked, verdicts = await verdicts_for(tx, deps, onward_ids)
+    permits = await issue(tx, asked, verdicts)
+    return {id: _result(verdict, permits.get(id)) for id, verdict in verdicts.items()}
 
 
-async def settle_permits(tx: Tx, permit_ids: Sequence[UUID]) -> None:
+async def verdicts_for(tx: Tx, deps: Deps, onward_ids: Collection[UUID]) -> tuple[list[Onward], dict[UUID, Verdict]]:
+    """Ask the gate for stored onward referrals, under locks.
+
+    Returns those that were asked about, and a verdict on all: what is not open to the partner is refused unasked.
+    """
+    if not onward_ids:
+        return [], {}
+    known = await cases.lock_cases_of(tx, onward_ids)
+    rows = await onward.read(tx, onward_ids)
+    asked = [row for row in rows if row.status in OPEN_TO_PARTNER]
+    verdicts: dict[UUID, Verdict] = {id: Refused(("not_found",)) for id in onward_ids}
+    verdicts |= {row.id: _closed(row) for row in rows}
+    return asked, verdicts | await ask_gate(tx, deps, asked, known)
+
+
+async def issue(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict]) -> dict[UUID, UUID]:
+    """Store a permit for each of `asked` that the gate allowed in this transaction; by onward referral."""
+    permits: dict[UUID, UUID] = {}
+    rows = []
+    for each in asked:
+        verdict = verdicts[each.id]
+        if not isinstance(verdict, Allowed):
+            continue
+        permits[each.id] = new_id()
+        rows.append({
+            "id": permits[each.id],
+            "onward_referral_id": each.id,
+            "case_id": each.case_id,
+            "agreement_id": verdict.agreement_id,
+            "agreement_version": verdict.agreement_version,
+            "basis": verdict.basis,
+            "consent_ids": [str(id) for id in verdict.consent_ids],
+            "issued_at": tx.now,
+            "expires_at": tx.now + PERMIT_LIFETIME,
+        })  # fmt: skip
+    await cases.add_permits(tx, rows)
+    return permits
+
+
+async def settle_permits(tx: Tx, permit_ids: Collection[UUID]) -> None:
     """Say that the attempts these permits were for are over, whatever came of them."""
-    raise NotImplementedError
+    if permit_ids:
+        await cases.settle(tx, permit_ids)
+
+
+def _closed(row: Onward) -> Refused:
+    """Say why an onward referral is not open to its partner: what the hub refused it for, else where it stands."""
+    told = row.reasons if row.status in (Status.WITHDRAWN, Status.REFUSED, Status.AWAITING_CONSENT) else ()
+    return Refused(told or (str(row.status),))
+
+
+def _result(verdict: Verdict, permit_id: UUID | None) -> GateResult:
+    if isinstance(verdict, Allowed):
+        return GateResult(allowed=True, permit_id=permit_id)
+    return GateResult(allowed=False, reasons=verdict.reasons)

@@ -1,0 +1,91 @@
+"""What a partner sees of its onward referrals, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from hubkit.auth import Caller
+from hubkit.db import Tx
+from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
+from services.partners.actions.changes import Change, apply
+from services.partners.model import Onward
+from services.partners.policy.transitions import PARTNER_MOVES, may
+from services.partners.store import onward, registry
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A partner's answer: the name of the move, with coded reasons or an outcome."""
+
+    name: str
+    version: int
+    reasons: tuple[str, ...] = ()
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a partner may do now, or the codes of why not."""
+
+    name: str
+    allowed: bool
+    reasons: tuple[str, ...] = ()
+
+
+_WRONG_STATE: Final = ("wrong_state",)
+
+
+async def list_onward(
+    tx: Tx, caller: Caller, *, status: str | None, after: UUID | None, limit: int
+) -> Sequence[Onward]:
+    """Return what the caller's organisation has been told of, oldest first; nothing when it is no partner."""
+    partner_id = await registry.partner_of(tx, caller.organisation)
+    return [] if partner_id is None else await onward.sent_to(tx, partner_id, status, after, limit)
+
+
+async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onward, list[Action]]:
+    """Return what the caller may do with its onward referral now, and why not the rest.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the caller's.
+    """
+    row = _visible(await onward.read(tx, [onward_id]), await registry.partner_of(tx, caller.organisation))
+    can_write = "onward:write" in caller.scopes
+    found = []
+    for name, to in PARTNER_MOVES.items():
+        reasons = () if may(row.status, to) else _WRONG_STATE
+        if not can_write:
+            reasons = (*reasons, "insufficient_scope")
+        found.append(Action(name, not reasons, reasons))
+    return row, found
+
+
+async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onward:
+    """Move the caller's onward referral as it answers.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the caller's.
+    PreconditionFailedError
+        When it has changed since the caller read it.
+    ConflictError
+        `wrong_state`, when its state does not allow the move.
+    """
+    partner_id = await registry.partner_of(tx, caller.organisation)
+    row = _visible(await onward.lock(tx, [onward_id]), partner_id)
+    if row.version != given.version:
+        raise PreconditionFailedError
+    to = PARTNER_MOVES[given.name]
+    if not may(row.status, to):
+        raise ConflictError(f"It is {row.status}", code="wrong_state")
+    return (await apply(tx, [Change(row, to, given.reasons, given.outcome)]))[0]
+
+
+def _visible(rows: Sequence[Onward], partner_id: UUID | None) -> Onward:
+    if not rows or rows[0].partner_id != partner_id or rows[0].sent_at is None:
+        raise NotFoundError
+    return rows[0]

@@ -1,0 +1,128 @@
+"""What partners read and answer."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+
+from hubkit.auth import Caller, requires
+from hubkit.fields import Id
+from hubkit.paging import DEFAULT_LIMIT, Limit, Page
+from hubkit.web import etag, if_match_version, new_router
+from services.partners.actions import answers, disclose
+from services.partners.api.common import Cursor, database, dependencies, page, position
+from services.partners.model import Onward, Status
+from services.partners.schemas import (
+    ActionBody,
+    Actions,
+    Close,
+    Decline,
+    DisclosureBody,
+    OnwardDetail,
+    OnwardSummary,
+)
+
+router = new_router("/v1/onward-referrals", tags=["onward referrals"])
+Reader = Annotated[Caller, Depends(requires("onward:read"))]
+Writer = Annotated[Caller, Depends(requires("onward:write"))]
+
+
+@router.get("")
+async def list_onward_referrals(
+    request: Request,
+    caller: Reader,
+    status: Annotated[Status | None, Query()] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[OnwardSummary]:
+    """List what this partner has been told of, oldest first. Nothing here is about the person."""
+    after = position(request, caller, "onward", cursor)
+    async with database(request).reading() as tx:
+        rows = await answers.list_onward(tx, caller, status=status, after=after, limit=limit + 1)
+    return page(request, caller, "onward", rows, limit, _summary)
+
+
+@router.get("/{onward_referral_id}")
+async def read_onward_referral(
+    request: Request, response: Response, caller: Reader, onward_referral_id: Id
+) -> OnwardDetail:
+    """Read one: discloses the fields that the gate allows at this moment, and records it."""
+    found = await disclose.read_onward_referral(database(request), dependencies(request), caller, onward_referral_id)
+    response.headers["ETag"] = etag(found.row.version)
+    return OnwardDetail(**_parts(found.row), disclosure=DisclosureBody.model_validate(found))
+
+
+@router.get("/{onward_referral_id}/actions")
+async def list_actions(request: Request, response: Response, caller: Reader, onward_referral_id: Id) -> Actions:
+    """Say what this caller may do now, and why not the rest."""
+    async with database(request).reading() as tx:
+        row, actions = await answers.possible_actions(tx, caller, onward_referral_id)
+    response.headers["ETag"] = etag(row.version)
+    bodies = [ActionBody.model_validate(action) for action in actions]
+    return Actions(status=row.status, version=row.version, actions=bodies)
+
+
+@router.post("/{onward_referral_id}/accept")
+async def accept(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
+    """Take the person on."""
+    return await _answer(
+        request, response, caller, onward_referral_id, answers.Answer("accept", if_match_version(request))
+    )
+
+
+@router.post("/{onward_referral_id}/decline")
+async def decline(
+    request: Request, response: Response, caller: Writer, onward_referral_id: Id, body: Decline
+) -> OnwardSummary:
+    """Do not take the person on; the hub asks the next service."""
+    given = answers.Answer("decline", if_match_version(request), reasons=body.reasons)
+    return await _answer(request, response, caller, onward_referral_id, given)
+
+
+@router.post("/{onward_referral_id}/progress")
+async def progress(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
+    """Say that the support has begun."""
+    return await _answer(
+        request, response, caller, onward_referral_id, answers.Answer("progress", if_match_version(request))
+    )
+
+
+@router.post("/{onward_referral_id}/close")
+async def close(
+    request: Request, response: Response, caller: Writer, onward_referral_id: Id, body: Close
+) -> OnwardSummary:
+    """Say how the work with the person ended."""
+    given = answers.Answer("close", if_match_version(request), outcome=body.outcome)
+    return await _answer(request, response, caller, onward_referral_id, given)
+
+
+async def _answer(
+    request: Request, response: Response, caller: Caller, onward_referral_id: UUID, given: answers.Answer
+) -> OnwardSummary:
+    async with database(request).transaction() as tx:
+        row = await answers.answer(tx, caller, onward_referral_id, given)
+    response.headers["ETag"] = etag(row.version)
+    return _summary(row)
+
+
+def _version(request: Request) -> int:
+    return if_matchif_match_version(request)
+
+
+def _summary(row: Onward) -> OnwardSummary:
+    return OnwardSummary(**_parts(row))
+
+
+def _parts(row: Onward) -> dict[str, Any]:
+    path = f"/v1/onward-referrals/{row.id}"
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": str(row.status),
+        "version": row.version,
+        "reasons": row.reasons,
+        "outcome": row.outcome,
+        "sent_at": row.sent_at,
+        "changed_at": row.changed_at,
+        "links": {"self": path, "actions": f"{path}/actions"},
+    }

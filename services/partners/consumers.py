@@ -1,0 +1,38 @@
+"""The message door of partners."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hubkit.contracts import (
+    CaseExcludedV1,
+    CaseOpenedV1,
+    CaseTriagedV1,
+    Contract,
+    Event,
+    OnwardReferralRequestedV1,
+)
+from hubkit.db import Tx
+from hubkit.inbox import Deferred, Handler
+from services.partners.actions.cases import exclude_cases, open_cases
+from services.partners.actions.deps import Deps
+from services.partners.actions.onward import request_onward
+
+
+def handlers(deps: Deps) -> dict[type[Contract], Handler]:
+    """Return what partners does with each event; cases first, since onward referrals build on them."""
+
+    async def on_case(tx: Tx, events: list[Event[Any]]) -> None:
+        await open_cases(tx, deps, events)
+
+    async def on_exclusion(tx: Tx, events: list[Event[Any]]) -> None:
+        await exclude_cases(tx, deps, events)
+
+    async def on_request(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
+        return await request_onward(tx, deps, events)
+
+    return {
+        CaseOpenedV1: on_case,
+        CaseTriagedV1: on_case,
+        CaseExcludedV1: on_exclusion,
+        OnwardReferralRequestedV1: on_request,
+    }

@@ -1,0 +1,3 @@
+from hubkit.migrations import run_env
+
+run_env()
