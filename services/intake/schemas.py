@@ -52,6 +52,7 @@ Reference = Annotated[str, AfterValidator(_reference), Field(json_schema_extra={
 AreaCode = Annotated[str, AfterValidator(_area), Field(json_schema_extra={"pattern": f"^{_AREA.pattern}$"})]
 Language = Annotated[str, AfterValidator(_language), Field(json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"})]
 Recipient = Annotated[str, AfterValidator(_recipient)]
+Instructions = Annotated[str, text(1000, multi_line=True)]
 Method = Annotated[str, code_of(codes.METHODS, "contact method")]
 
 
@@ -103,7 +104,7 @@ class SafeContact(StrictModel):
     voicemail: bool | None = None
     email: bool | None = None
     letter: bool | None = None
-    instructions: Annotated[str, text(1000, multi_line=True)] | None = None
+    instructions: Instructions | None = None
 
 
 class Risk(StrictModel):
