@@ -94,3 +94,12 @@ class SigningKey:
     private_jwk: dict[str, Any] = field(repr=False)
     created_at: datetime
     retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows: a secret, or an assertion."""
+
+    client_id: str
+    secret: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)

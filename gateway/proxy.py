@@ -16,7 +16,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.actions import Deps
 from gateway.model import Route
-from gateway.policy.routes import RouteTable
 from hubkit.auth import Caller
 from hubkit.egress import InternalResponse
 from hubkit.errors import (
@@ -57,16 +56,15 @@ class _HeadersTooLargeError(HubError):
 class Proxy:
     """Checks token, scope and rate, and hands the call to its service with a token for that service."""
 
-    def __init__(self, deps: Deps, table: RouteTable | None = None) -> None:
+    def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._table = table or RouteTable()
         self._seconds: dict[tuple[str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         started = perf_counter()
         method: str = scope["method"]
-        routes = self._table.find(scope["path"])
+        routes = self._deps.routes.find(scope["path"])
         route = routes.get(method)
         if route is None:
             if routes:
@@ -122,9 +120,9 @@ class Proxy:
         except UnauthenticatedError:
             client = scope.get("client")
             wait = self._deps.limits.failures.take(str(client[0]) if client else "", now_s)
-            _log.warning("access_refused", extra={"code": "unauthenticated"})
             if wait:
                 raise RateLimitedError(retry_after_s=wait) from None
+            _log.warning("access_refused", extra={"code": "unauthenticated"})
             raise
         return caller
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.model import RouteClass, Upstream
 from gateway.policy.limits import Limiter, Rate
+from gateway.policy.routes import RouteTable
 from hubkit.auth import InternalIssuer, SigningKeys, Verifier
 from hubkit.clock import Clock
 from hubkit.crypto import Keyring
@@ -70,4 +71,5 @@ class Deps:
     internal: InternalIssuer = field(repr=False)
     upstreams: Mapping[Upstream, InternalClient]
     limits: Limits
+    routes: RouteTable = field(default_factory=RouteTable)
     identity: Identity = field(default_factory=Identity)

@@ -47,7 +47,7 @@ class Description:
                 parts = await asyncio.gather(*(fetch_openapi(client) for client in self._deps.upstreams.values()))
             except UnavailableError:
                 if self._document is None:
-                    raise
+                    raise UnavailableError(retry_after_s=1) from None
             else:
                 self._document = merge(
                     self._own, dict(zip(self._deps.upstreams, parts, strict=True)), self._deps.issuer

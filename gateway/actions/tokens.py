@@ -9,8 +9,8 @@ from typing import Final
 from gateway import store
 from gateway.actions.clients import hash_of
 from gateway.actions.deps import Deps
-from gateway.model import Client
-from gateway.policy.claims import Credentials
+from gateway.model import Client, Credentials
+from gateway.policy.claims import from_assertion, from_basic
 from gateway.schemas import TokenAnswer
 from hubkit.auth import InvalidClientError, check_client_assertion, issue_access_token
 from hubkit.db import Tx
@@ -20,6 +20,24 @@ LIFETIME_S: Final = 300
 #: An assertion is remembered for so long after it expires: more than the clocks may differ.
 _REMEMBERED: Final = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
+
+
+def read_credentials(*, authorization: str | None = None, assertion: str | None = None) -> Credentials:
+    """Return what a client shows: its `Authorization` header, or its assertion. It is not believed yet.
+
+    Raises
+    ------
+    InvalidClientError
+        When it is neither.
+    """
+    shown = None
+    if authorization is not None:
+        shown = from_basic(authorization)
+    elif assertion is not None:
+        shown = from_assertion(assertion)
+    if shown is None:
+        raise InvalidClientError
+    return shown
 
 
 async def issue_token(tx: Tx, deps: Deps, shown: Credentials, scope: str | None) -> TokenAnswer:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 from fastapi import Request, Response
 
 from gateway.actions import Deps
-from gateway.actions.tokens import issue_token
-from gateway.policy.claims import Credentials, from_assertion, from_basic
+from gateway.actions.tokens import issue_token, read_credentials
+from gateway.model import Credentials
 from gateway.schemas import TokenAnswer, TokenErrorAnswer, TokenForm
 from hubkit.auth import InvalidClientError
 from hubkit.errors import BadRequestError, HubError, RateLimitedError, TooLargeError, UnavailableError
@@ -84,12 +84,10 @@ def _credentials(request: Request, form: dict[str, str]) -> Credentials:
     assertion = form.get("client_assertion")
     if len(headers) + (assertion is not None) > 1 or (assertion is None) != ("client_assertion_type" not in form):
         raise _RefusedError("invalid_request")
-    shown = None
-    if headers:
-        shown = from_basic(headers[0])
-    elif assertion is not None and form["client_assertion_type"] == _ASSERTION:
-        shown = from_assertion(assertion)
-    if shown is None or form.get("client_id", shown.client_id) != shown.client_id:
+    if assertion is not None and form["client_assertion_type"] != _ASSERTION:
+        raise InvalidClientError
+    shown = read_credentials(authorization=headers[0] if headers else None, assertion=assertion)
+    if form.get("client_id", shown.client_id) != shown.client_id:
         raise InvalidClientError
     return shown
 

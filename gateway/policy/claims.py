@@ -4,21 +4,13 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
+from gateway.model import Credentials
+
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX: Final = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a client shows: a secret, or an assertion."""
-
-    client_id: str
-    secret: str | None = field(default=None, repr=False)
-    assertion: str | None = field(default=None, repr=False)
 
 
 def is_client_id(value: object) -> bool:
