@@ -1,0 +1,232 @@
+"""Deliveries: news for partners, queued with the change that they tell of, stopped, listed and replayed."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row
+
+from hubkit.auth import Caller
+from hubkit.db import Tx
+from hubkit.errors import ConflictError, NotFoundError
+from hubkit.ids import new_id
+from hubkit.telemetry import current_traceparent
+from services.partners.actions.deps import Deps
+from services.partners.actions.endpoints import own_partner
+from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys
+from services.partners.actions.permits import settle_permits
+from services.partners.model import SENT
+from services.partners.store import deliveries, endpoints
+
+#: What may be sent again: what waits for a human, and what the partner took and lost.
+REPLAYABLE = ("parked", "delivered")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """News of one onward referral for its partner. `kind` is the kind of support.
+
+    `permit_id` comes with `onward_referral.sent` where the gate has just allowed it in this transaction.
+    """
+
+    onward_referral_id: UUID
+    partner_id: UUID
+    type: str
+    kind: str
+    urgent: bool = False
+    permit_id: UUID | None = None
+
+
+async def enqueue(tx: Tx, deps: Deps, notices: Sequence[Notice]) -> set[UUID]:
+    """Queue each notice for the endpoints of its partner that want its type.
+
+    What may go out at once is leased here and handed to the dispatcher after the commit, so that no second transaction
+    lies in the way; the rest is claimed from the table. A permit that no attempt will use is settled.
+
+    Returns
+    -------
+    set of UUID
+        The onward referrals whose partner has no endpoint for the notice: they wait in the partner's inbox.
+    """
+    if not notices:
+        return set()
+    desk = _Desk(tx, deps)
+    by_partner: dict[UUID, list[Row[Any]]] = {}
+    for endpoint in await endpoints.of_partners(tx, {notice.partner_id for notice in notices}):
+        by_partner.setdefault(endpoint.partner_id, []).append(endpoint)
+    alone = set()
+    for notice in notices:
+        wanting = [e for e in by_partner.get(notice.partner_id, ()) if e.types is None or notice.type in e.types]
+        if not wanting:
+            alone.add(notice.onward_referral_id)
+        for endpoint in wanting:
+            desk.put(notice, endpoint)
+    handed = await desk.store()
+    used = {outgoing.permit_id for outgoing in handed}
+    unused = [n.permit_id for n in notices if n.permit_id is not None and n.permit_id not in used]
+    if unused:
+        await settle_permits(tx, unused)
+    return alone
+
+
+class _Desk:
+    """Makes the rows of one transaction, and leases those that can go out at once."""
+
+    def __init__(self, tx: Tx, deps: Deps) -> None:
+        self._tx = tx
+        self._deps = deps
+        self._lease = Lease(new_id(), began(tx, deps))
+        self._traceparent = current_traceparent()
+        self._rows: list[dict[str, Any]] = []
+        self._leased: dict[UUID, Outgoing] = {}
+        self._keys: dict[UUID, tuple[str, ...] | None] = {}
+        self._per_endpoint: Counter[UUID] = Counter()
+        self._permits: set[UUID] = set()
+
+    def put(self, notice: Notice, endpoint: Row[Any]) -> None:
+        tx = self._tx
+        is_active = endpoint.status == "active"
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "endpoint_id": endpoint.id,
+            "partner_id": notice.partner_id,
+            "onward_referral_id": notice.onward_referral_id,
+            "type": notice.type,
+            "body": _body(tx, self._deps, notice),
+            "urgent": notice.urgent,
+            "state": "queued" if is_active else "parked",
+            "reason": None if is_active else "endpoint_paused",
+            "attempts": 0,
+            "failures": 0,
+            "due_at": tx.now,
+            "lease_token": None,
+            "traceparent": self._traceparent,
+            "created_at": tx.now,
+            "changed_at": tx.now,
+        }
+        keys = self._keys_of(endpoint)
+        if keys is not None and self._may_go_now(notice, endpoint):
+            row |= {"lease_token": self._lease.token, "due_at": tx.now + LEASE}
+            self._leased[row["id"]] = self._lease.outgoing(row, endpoint, keys, notice.permit_id)
+        self._rows.append(row)
+
+    def _keys_of(self, endpoint: Row[Any]) -> tuple[str, ...] | None:
+        if endpoint.id not in self._keys:
+            self._keys[endpoint.id] = signing_keys(self._deps, endpoint, self._tx.now)
+        return self._keys[endpoint.id]
+
+    def _may_go_now(self, notice: Notice, endpoint: Row[Any]) -> bool:
+        is_open = endpoint.status == "active" and not endpoint.openings
+        if not is_open or self._per_endpoint[endpoint.id] >= self._deps.endpoint_concurrency:
+            return False
+        if notice.type == SENT:
+            # A permit is for one attempt: with two endpoints the second asks for its own.
+            if notice.permit_id is None or notice.permit_id in self._permits:
+                return False
+            self._permits.add(notice.permit_id)
+        self._per_endpoint[endpoint.id] += 1
+        return True
+
+    async def store(self) -> list[Outgoing]:
+        """Write the rows; return what will be handed over after the commit."""
+        if not self._rows:
+            return []
+        new = await deliveries.add(self._tx, self._rows)
+        known = [row for row in self._rows if row["id"] not in new]
+        if known:
+            await deliveries.revive(self._tx, known)
+        outgoing = [self._leased[delivery_id] for delivery_id in self._leased if delivery_id in new]
+        take = self._deps.handover.take
+        if outgoing:
+            self._tx.after_commit(lambda: take(outgoing))
+        if len(outgoing) < len(self._rows):
+            self._tx.after_commit(lambda: take(()))
+        return outgoing
+
+
+def _body(tx: Tx, deps: Deps, notice: Notice) -> bytes:
+    """Return the thin payload: what happened to which onward referral, and where it can be read through the gate."""
+    onward_id = str(notice.onward_referral_id)
+    data = {
+        "onward_referral_id": onward_id,
+        "kind": notice.kind,
+        "links": {"self": f"{deps.public_url}/v1/onward-referrals/{onward_id}"},
+    }
+    return orjson.dumps({"type": notice.type, "timestamp": tx.now, "data": data}, option=orjson.OPT_UTC_Z)
+
+
+async def stop(tx: Tx, onward_ids: Collection[UUID]) -> set[UUID]:
+    """Stop telling partners of these onward referrals.
+
+    Returns
+    -------
+    set of UUID
+        Those of which a partner may know already, because an attempt was made or is under way.
+    """
+    if not onward_ids:
+        return set()
+    begun = await deliveries.begun(tx, onward_ids, SENT)
+    await deliveries.stop_news(tx, onward_ids, SENT, "withdrawn")
+    return {row.onward_referral_id for row in begun}
+
+
+async def went_out(tx: Tx, onward_ids: Collection[UUID]) -> Sequence[Row[Any]]:
+    """Return the deliveries by which a partner was told, or may have been, of these onward referrals.
+
+    Each has `id`, `onward_referral_id`, `partner_id`, `state`, `attempts` and `changed_at`.
+    """
+    return await deliveries.begun(tx, onward_ids, SENT) if onward_ids else []
+
+
+async def list_deliveries(
+    tx: Tx, *, state: str | None = None, after: UUID | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """Return everybody's deliveries in the order they were made, for the operator."""
+    return await deliveries.find(tx, partner_id=None, state=state, after=after, limit=limit)
+
+
+async def list_own(tx: Tx, caller: Caller, *, state: str | None, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
+    """Return the deliveries of the caller's endpoints in the order they were made."""
+    partner_id = await own_partner(tx, caller)
+    return await deliveries.find(tx, partner_id=partner_id, state=state, after=after, limit=limit)
+
+
+async def replay(tx: Tx, deps: Deps, delivery_ids: Collection[UUID] | None = None) -> int:
+    """Queue parked deliveries afresh, those named or all; returns how many.
+
+    Their ids stay the same, so that a partner that has one already knows it again. The gate is asked for each.
+    """
+    count = await deliveries.replay(tx, delivery_ids, ("parked",))
+    _wake(tx, deps)
+    return count
+
+
+async def replay_one(tx: Tx, deps: Deps, caller: Caller, delivery_id: UUID) -> Row[Any]:
+    """Queue one of the caller's deliveries afresh and return it.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the caller's.
+    ConflictError
+        `wrong_state` when it is still queued, or stopped for good; `endpoint_not_active`.
+    """
+    partner_id = await own_partner(tx, caller)
+    row = await deliveries.one(tx, partner_id, delivery_id)
+    if row is None:
+        raise NotFoundError
+    if row.endpoint_status != "active":
+        raise ConflictError("The endpoint is not active; resume it first", code="endpoint_not_active")
+    if row.state not in REPLAYABLE or not await deliveries.replay(tx, [delivery_id], REPLAYABLE):
+        raise ConflictError("Only a parked or delivered one can be sent again", code="wrong_state")
+    _wake(tx, deps)
+    queued = await deliveries.one(tx, partner_id, delivery_id)
+    return queued if queued is not None else row
+
+
+def _wake(tx: Tx, deps: Deps) -> None:
+    take = deps.handover.take
+    tx.after_commit(lambda: take(()))

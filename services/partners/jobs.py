@@ -1,0 +1,285 @@
+"""The door of time: the dispatcher, which sends webhooks.
+
+One loop claims what is due while memory has room, a fixed set of senders makes the attempts, one loop writes the
+results in batches. What a transaction has just queued comes in by the handover, straight after its commit.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
+
+from hubkit.db import Database, is_disconnect
+from hubkit.egress import Attempt, WebhookClient
+from hubkit.service import Service
+from hubkit.telemetry import DELIVERIES, DELIVERIES_WAITING
+from hubkit.webhooks import sign
+from services.partners.actions.deps import Deps
+from services.partners.actions.dispatch import Result, claim, keep_house, record
+from services.partners.actions.outgoing import ATTEMPT_S, Outgoing
+
+#: How many deliveries are held for each one that is being sent.
+_HELD_PER_SENDER = 2
+_BATCH = 256
+_GATHER_S = 0.005
+_POLL_S = 1.0
+_HOUSE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Lanes:
+    """The deliveries in memory, a lane for each endpoint: a slow endpoint fills its own lane and holds its own senders.
+
+    Parameters
+    ----------
+    senders
+        How many attempts run at once in all.
+    per_endpoint
+        How many of them to one endpoint.
+    """
+
+    def __init__(self, senders: int, per_endpoint: int) -> None:
+        self.most_each = per_endpoint * _HELD_PER_SENDER
+        self._most = senders * _HELD_PER_SENDER
+        self._per_endpoint = per_endpoint
+        self._held: Counter[UUID] = Counter()
+        self._running: Counter[UUID] = Counter()
+        self._waiting: dict[UUID, deque[Outgoing]] = {}
+        self._startable: asyncio.Queue[Outgoing] = asyncio.Queue()
+        #: Set when there is something new to claim, or room for it.
+        self.wake = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """How many more fit in."""
+        return self._most - self._held.total()
+
+    def room(self) -> dict[UUID, int]:
+        """Return how many more fit into the lanes that hold something."""
+        return {endpoint_id: self.most_each - count for endpoint_id, count in self._held.items()}
+
+    def put(self, outgoing: Outgoing) -> bool:
+        """Take a delivery in; return False when there is no room for it."""
+        endpoint_id = outgoing.endpoint_id
+        if self.free <= 0 or self._held[endpoint_id] >= self.most_each:
+            return False
+        self._held[endpoint_id] += 1
+        self._waiting.setdefault(endpoint_id, deque()).append(outgoing)
+        self._start(endpoint_id)
+        return True
+
+    async def next(self) -> Outgoing:
+        """Wait for a delivery that may be sent now; `done` must follow."""
+        return await self._startable.get()
+
+    def done(self, outgoing: Outgoing) -> None:
+        """Give its place back."""
+        endpoint_id = outgoing.endpoint_id
+        free = self.free
+        self._running[endpoint_id] -= 1
+        self._held[endpoint_id] -= 1
+        # Claiming pays for itself in batches, so it is called for when half a lane or half of all is free.
+        if self._held[endpoint_id] == self.most_each // 2 or free < self._most // 2 <= self.free:
+            self.wake.set()
+        self._start(endpoint_id)
+
+    def _start(self, endpoint_id: UUID) -> None:
+        waiting = self._waiting[endpoint_id]
+        while waiting and self._running[endpoint_id] < self._per_endpoint:
+            self._running[endpoint_id] += 1
+            self._startable.put_nowait(waiting.popleft())
+        if not self._held[endpoint_id]:
+            del self._waiting[endpoint_id], self._held[endpoint_id], self._running[endpoint_id]
+
+
+class Dispatcher:
+    """Sends the webhooks of this process. Any number of processes may do so on one database."""
+
+    def __init__(self, db: Database, deps: Deps, client: WebhookClient) -> None:
+        self._db = db
+        self._deps = deps
+        self._client = client
+        self._senders = deps.dispatch_concurrency
+        self._lanes = Lanes(deps.dispatch_concurrency, deps.endpoint_concurrency)
+        self._results: asyncio.Queue[Result] = asyncio.Queue()
+        self._unwritten: list[Result] = []
+        deps.handover.take = self.take
+
+    def take(self, leased: Sequence[Outgoing]) -> None:
+        """Take in what a committed transaction has leased; nothing means that there is something to claim."""
+        for outgoing in leased:
+            if not self._lanes.put(outgoing):
+                self._results.put_nowait(Result(outgoing, self._deps.clock.now(), None))
+        if not leased:
+            self._lanes.wake.set()
+
+    async def run(self) -> None:
+        """Dispatch until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._claim_loop())
+            group.create_task(self._write_loop())
+            group.create_task(self._house_loop())
+            for _ in range(self._senders):
+                group.create_task(self._send_loop())
+
+    async def aclose(self) -> None:
+        """Write what was finished last and close the connections; what was under way comes back when its lease ends."""
+        while not self._results.empty():
+            self._unwritten.append(self._results.get_nowait())
+        try:
+            await self._write()
+        finally:
+            await self._client.aclose()
+
+    async def claim_once(self) -> int:
+        """Claim what there is room for; return how many deliveries that were."""
+        began = time.monotonic()
+        lanes = self._lanes
+        if lanes.free <= 0:
+            return 0
+        async with self._db.transaction() as tx:
+            claimed = await claim(
+                tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
+            )
+        if claimed:
+            self.take(claimed)
+        return len(claimed)
+
+    async def _claim_loop(self) -> None:
+        while True:
+            self._lanes.wake.clear()
+            if await _patiently("claim", self.claim_once):
+                continue
+            try:
+                # Spread, so that several processes do not look at the same moment.
+                await asyncio.wait_for(self._lanes.wake.wait(), _POLL_S * random.uniform(0.8, 1.2))  # noqa: S311
+            except TimeoutError:
+                continue
+
+    async def _send_loop(self) -> None:
+        while True:
+            outgoing = await self._lanes.next()
+            try:
+                self._results.put_nowait(await self._attempt(outgoing))
+            finally:
+                self._lanes.done(outgoing)
+
+    async def _attempt(self, outgoing: Outgoing) -> Result:
+        now = self._deps.clock.now()
+        stamp = int(now.timestamp())
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "Onward-Webhooks/1",
+            "webhook-id": str(outgoing.delivery_id),
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": sign(str(outgoing.delivery_id), stamp, outgoing.body, outgoing.keys),
+        }
+        if outgoing.traceparent:
+            headers["traceparent"] = outgoing.traceparent
+        # The last thing before sending: after a standstill the permit may be over, and a new one must be asked for.
+        if time.monotonic() >= outgoing.start_by:
+            return Result(outgoing, now, None)
+        return Result(outgoing, now, await self._post(outgoing, headers))
+
+    async def _post(self, outgoing: Outgoing, headers: Mapping[str, str]) -> Attempt:
+        try:
+            return await self._client.post(outgoing.url, headers, outgoing.body, total_s=ATTEMPT_S)
+        except Exception as error:
+            # A fault of ours must not stop the sender, nor send the same delivery round and round.
+            _log.error("attempt_failed", extra={"delivery_id": outgoing.delivery_id}, exc_info=error)
+            return Attempt(ok=False, status=None, error_class="reset", duration_ms=0)
+
+    async def _write_loop(self) -> None:
+        await self._write()
+        while True:
+            self._unwritten.append(await self._results.get())
+            await asyncio.sleep(_GATHER_S)
+            while len(self._unwritten) < _BATCH and not self._results.empty():
+                self._unwritten.append(self._results.get_nowait())
+            await self._write()
+
+    async def _write(self) -> None:
+        """Write what is unwritten; while the database is away, keep it and wait."""
+        tries = 0
+        while self._unwritten:
+            try:
+                await self._record(self._unwritten)
+            except Exception as error:
+                if not is_disconnect(error):
+                    await self._write_singly(error)
+                    return
+                tries += 1
+                _log.warning("results_wait_for_database", extra={"attempt": tries, "error": type(error).__name__})
+                await asyncio.sleep(min(5.0, 0.1 * 2**tries))
+            else:
+                self._unwritten.clear()
+
+    async def _write_singly(self, error: Exception) -> None:
+        """Write one by one, so that a bad result does not fail its neighbours; its own lease runs out."""
+        _log.error(
+            "results_split", extra={"count": len(self._unwritten), "error": type(error).__name__}, exc_info=error
+        )
+        while self._unwritten:
+            result = self._unwritten.pop()
+            try:
+                await self._record([result])
+            except Exception as failure:
+                extra = {"delivery_id": result.outgoing.delivery_id, "error": type(failure).__name__}
+                _log.error("result_lost", extra=extra, exc_info=failure)
+
+    async def _record(self, results: Sequence[Result]) -> None:
+        async with self._db.transaction() as tx:
+            await record(tx, self._deps, results)
+        if any(result.attempt is None for result in results):
+            self._lanes.wake.set()
+        for result in results:
+            _count(result.outgoing, result.attempt)
+
+    async def _house_loop(self) -> None:
+        while True:
+            await _patiently("housekeeping", self._keep_house)
+            await asyncio.sleep(_HOUSE_S)
+
+    async def _keep_house(self) -> int:
+        async with self._db.transaction() as tx:
+            counts = await keep_house(tx, self._deps)
+        for state, count in counts.items():
+            DELIVERIES_WAITING.labels(state).set(count)
+        return len(counts)
+
+
+def install(service: Service, deps: Deps) -> Dispatcher:
+    """Let the service dispatch for as long as it runs."""
+    private = deps.allow_private_endpoints
+    client = WebhookClient(allow_http=private, allow_private=private, connections=deps.dispatch_concurrency)
+    dispatcher = Dispatcher(service.db, deps, client)
+    service.loop("dispatcher", dispatcher.run)
+    service.on_stop(dispatcher.aclose)
+    return dispatcher
+
+
+async def _patiently(what: str, action: Callable[[], Awaitable[int]]) -> int:
+    """Do it; a failure (the database may be away) is said and waited for, so that the senders go on."""
+    try:
+        return await action()
+    except Exception as error:
+        _log.warning(f"{what}_failed", extra={"error": type(error).__name__}, exc_info=not is_disconnect(error))
+        await asyncio.sleep(_POLL_S)
+        return 0
+
+
+def _count(outgoing: Outgoing, attempt: Attempt | None) -> None:
+    outcome = "not_started" if attempt is None else "delivered" if attempt.ok else attempt.error_class
+    DELIVERIES.labels(outcome).inc()
+    if outcome != "delivered":
+        extra = {
+            "delivery_id": outgoing.delivery_id,
+            "endpoint_id": outgoing.endpoint_id,
+            "outcome": outcome,
+            "status": attempt.status if attempt else None,
+        }
+        _log.warning("delivery_failed", extra=extra)
