@@ -19,7 +19,7 @@ from hubkit.contracts import (
 from hubkit.contracts.onward import CandidateFacts, OnwardReferralChanged
 from hubkit.contracts.profile import Profile
 from hubkit.db import Tx
-from hubkit.deadlines import due_at
+from hubkit.deadlines import WorkingCalendar
 from hubkit.ids import new_id
 from hubkit.inbox import Deferred
 from hubkit.telemetry import DECISIONS
@@ -34,6 +34,7 @@ class Deps:
     """What the actions need besides a transaction."""
 
     profile: Profile
+    calendar: WorkingCalendar
 
 
 async def open_pathways(tx: Tx, deps: Deps, events: Sequence[Event[CaseOpenedV1]]) -> None:
@@ -138,7 +139,8 @@ async def _open(
     first = set(is_first)
     standing = {(p.case_id, p.need): p for p in await store.list_pathways(tx, [id for id in wanted if id not in first])}
     services = await store.list_services(tx, {need for needs in wanted.values() for need in needs})
-    new, changed = [], []
+    new: list[Pathway] = []
+    changed: list[Pathway] = []
     for case_id, needs in wanted.items():
         for need in dict.fromkeys(needs):
             before = standing.get((case_id, need))
@@ -230,7 +232,7 @@ def _announce(tx: Tx, pathways: Sequence[Pathway]) -> None:
 
 def _answer_due(deps: Deps, sent_at: datetime) -> datetime | None:
     within = deps.profile.routing.answer_within
-    return due_at(sent_at, within.amount, within.unit, deps.profile.timezone) if within is not None else None
+    return deps.calendar.due(sent_at, within) if within is not None else None
 
 
 def _facts(data: CaseOpenedV1) -> CaseFacts:

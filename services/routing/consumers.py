@@ -26,7 +26,7 @@ from services.routing.actions import Deps
 
 
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
-    """Return the handlers in the order in which a mixed batch is applied: the directory first, then cases, then news."""
+    """Return the handlers in the order in which a mixed batch is applied: directory, cases, then news."""
 
     async def opened(tx: Tx, events: list[Event[Any]]) -> None:
         await actions.open_pathways(tx, deps, events)

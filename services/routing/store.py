@@ -111,7 +111,7 @@ def _case_values(facts: CaseFacts) -> dict[str, Any]:
 
 
 def _listing(row: Row[Any]) -> Listing:
-    criteria = {key: tuple(v) if isinstance(v, list) else v for key, v in row.criteria.items()}
+    criteria: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.criteria.items()}
     return Listing(
         row.service_id, row.partner_id, row.kind, row.status, location=row.location, commissioned=row.commissioned,
         preference=row.preference, **criteria,
