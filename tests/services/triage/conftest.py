@@ -1,0 +1,35 @@
+"""A migrated database of triage, on SQLite and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hubkit import migrations
+from hubkit.clock import ManualClock
+from hubkit.db import Database
+from tests.services.triage.support import NOW, Triage, running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once on each."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/triage.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def db(url: str) -> AsyncIterator[Database]:
+    """Return a migrated database."""
+    await migrations.upgrade("services.triage", url)
+    database = Database(url, source="triage", clock=ManualClock(NOW))
+    yield database
+    await database.aclose()
+
+
+@pytest.fixture
+async def triage(tmp_path: Path) -> AsyncIterator[Triage]:
+    """Return a running triage service."""
+    async with running(tmp_path) as service:
+        yield service
