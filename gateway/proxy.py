@@ -62,6 +62,9 @@ class Proxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
         started = perf_counter()
         method: str = scope["method"]
         routes = self._deps.routes.find(scope["path"])
@@ -205,7 +208,8 @@ def _checked(answer: InternalResponse, route: Route) -> InternalResponse:
 
 async def _send(answer: InternalResponse, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers if name in _RETURNED]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

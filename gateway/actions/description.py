@@ -15,6 +15,8 @@ from hubkit.errors import UnavailableError
 Json = dict[str, Any]
 _FRESH: Final = timedelta(minutes=1)
 _SCHEME: Final = "onward"
+#: The services with public calls.
+_DESCRIBED: Final = sorted({route.upstream for route in ROUTES})
 _SECTIONS: Final = ("schemas", "responses", "parameters", "headers", "requestBodies", "examples", "links")
 
 
@@ -44,14 +46,12 @@ class Description:
         now = self._deps.clock.now()
         if self._document is None or self._fetched_at is None or now - self._fetched_at > _FRESH:
             try:
-                parts = await asyncio.gather(*(fetch_openapi(client) for client in self._deps.upstreams.values()))
+                parts = await asyncio.gather(*(fetch_openapi(self._deps.upstreams[name]) for name in _DESCRIBED))
             except UnavailableError:
                 if self._document is None:
                     raise UnavailableError(retry_after_s=1) from None
             else:
-                self._document = merge(
-                    self._own, dict(zip(self._deps.upstreams, parts, strict=True)), self._deps.issuer
-                )
+                self._document = merge(self._own, dict(zip(_DESCRIBED, parts, strict=True)), self._deps.issuer)
             self._fetched_at = now
         return self._document
 

@@ -102,9 +102,11 @@ def _refuse_guessing(request: Request, deps: Deps, client_id: str) -> None:
 def _refusal(request: Request, error: HubError | _RefusedError) -> Response:
     headers = {}
     if isinstance(error, InvalidClientError):
+        wait = _count_failure(request)
+        error = RateLimitedError(retry_after_s=wait) if wait else error
+    if isinstance(error, InvalidClientError):
         status, code = HTTPStatus.UNAUTHORIZED, "invalid_client"
         headers["WWW-Authenticate"] = 'Basic realm="onward", charset="UTF-8"'
-        _count_failure(request)
     elif isinstance(error, RateLimitedError):
         status, code = HTTPStatus.TOO_MANY_REQUESTS, "slow_down"
         headers["Retry-After"] = str(max(1, ceil(error.retry_after_s or 1)))
@@ -126,8 +128,11 @@ def _code(error: HubError | _RefusedError) -> str:
     raise error
 
 
-def _count_failure(request: Request) -> None:
+def _count_failure(request: Request) -> float:
+    """Count one failure; return the seconds to wait when there were too many."""
     deps = cast("Deps", request.app.state.deps)
     key: str = getattr(request.state, "failure_key", request.client.host if request.client else "")
-    deps.limits.failures.take(key, deps.clock.now().timestamp())
-    _log.warning("token_refused", extra={"client_id": key.partition(" ")[2], "code": "invalid_client"})
+    wait = deps.limits.failures.take(key, deps.clock.now().timestamp())
+    if not wait:
+        _log.warning("token_refused", extra={"client_id": key.partition(" ")[2], "code": "invalid_client"})
+    return wait

@@ -38,6 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/v1/webhook-endpoints", "webhooks:manage", _PARTNERS, _WRITE),
     Route("DELETE", "/v1/webhook-endpoints/{id}", "webhooks:manage", _PARTNERS, _WRITE),
     Route("POST", "/v1/webhook-endpoints/{id}/rotate-secret", "webhooks:manage", _PARTNERS, _WRITE),
+    Route("POST", "/v1/webhook-endpoints/{id}/resume", "webhooks:manage", _PARTNERS, _WRITE),
     Route("GET", "/v1/webhook-deliveries", "webhooks:manage", _PARTNERS, _READ),
     Route("POST", "/v1/webhook-deliveries/{id}/replay", "webhooks:manage", _PARTNERS, _WRITE),
     Route("GET", "/v1/agreements", "agreements:read", _PARTNERS, _READ),

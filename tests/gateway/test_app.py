@@ -52,6 +52,7 @@ webhooks:manage GET /v1/webhook-endpoints
 webhooks:manage POST /v1/webhook-endpoints
 webhooks:manage DELETE /v1/webhook-endpoints/{id}
 webhooks:manage POST /v1/webhook-endpoints/{id}/rotate-secret
+webhooks:manage POST /v1/webhook-endpoints/{id}/resume
 webhooks:manage GET /v1/webhook-deliveries
 webhooks:manage POST /v1/webhook-deliveries/{id}/replay
 agreements:read GET /v1/agreements
@@ -147,11 +148,13 @@ async def test_a_service_that_is_away_is_said_so(gateway: Gateway):
     assert (description.status_code, description.json()["code"]) == (503, "unavailable")
 
 
-async def test_without_its_database_it_still_passes_calls_on(gateway: Gateway, tmp_path):
+async def test_without_its_database_it_still_passes_calls_on(gateway: Gateway, monkeypatch: pytest.MonkeyPatch):
+    def away() -> None:
+        raise ConnectionRefusedError
+
     bearer = await gateway.bearer()
-    (tmp_path / "gateway.db").rename(tmp_path / "away.db")
-    await gateway.parts.db.aclose()
-    (tmp_path / "gateway.db").mkdir()
+    monkeypatch.setattr(gateway.parts.db, "transaction", away)
+    monkeypatch.setattr(gateway.parts.db, "reading", away)
 
     token = await gateway.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("police", "x"))
 

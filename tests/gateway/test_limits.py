@@ -60,6 +60,12 @@ async def test_bad_access_tokens_are_limited_and_a_good_one_still_passes(gateway
     assert (await gateway.http.get(f"/v1/referrals/{ID}", headers=bearer)).status_code == 202
 
 
+async def test_rubbish_at_the_token_endpoint_is_limited_too(gateway: Gateway):
+    answers = [await gateway.http.post("/oauth/token", data=FORM) for _ in range(100)]
+
+    assert (answers[0].status_code, answers[-1].status_code) == (401, 429)
+
+
 async def test_a_client_that_asks_for_tokens_all_the_time_is_slowed_down(gateway: Gateway):
     answers = [await gateway.http.post("/oauth/token", data=FORM, auth=("police", SECRET)) for _ in range(101)]
 

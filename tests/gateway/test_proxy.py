@@ -167,6 +167,15 @@ async def test_an_answer_of_the_service_is_passed_back(gateway: Gateway, status:
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_an_answer_without_content_has_no_length(gateway: Gateway):
+    gateway.service.status, gateway.service.answer, gateway.service.headers = 204, b"", []
+
+    answer = await gateway.http.get(f"/v1/referrals/{ID}", headers=await gateway.bearer())
+
+    assert answer.status_code == 204
+    assert not {"content-length", "content-type"} & set(answer.headers)
+
+
 @pytest.mark.parametrize("status", [401, 500, 502])
 async def test_a_fault_between_deployables_is_not_shown_as_the_clients(gateway: Gateway, status: int):
     gateway.service.status, gateway.service.answer = status, b"Internal details"
@@ -199,3 +208,18 @@ async def test_a_query_that_is_not_encoded_is_refused(gateway: Gateway):
     await gateway.app(scope, receive, send)
 
     assert sent[0]["status"] == 400
+
+
+async def test_a_websocket_is_closed(gateway: Gateway):
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    path = "/v1/referrals"
+    await gateway.app({"type": "websocket", "path": path, "query_string": b"", "headers": []}, receive, send)
+
+    assert [message["type"] for message in sent] == ["websocket.close"]
