@@ -90,7 +90,7 @@ def _add_deliveries(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         required=True, metavar="ACTION"
     )
     listing = deliveries.add_parser("list", help="deliveries in a state, with reasons")
-    listing.add_argument("--state", default="parked", help="queued, leased, delivered, parked, stopped (default parked)")
+    listing.add_argument("--state", default="parked", help="a state of a delivery (default parked)")
     listing.set_defaults(command=operate.list_deliveries)
     replay = deliveries.add_parser("replay", help="send again, through today's gate")
     replay.add_argument("--id", help="one delivery id (all parked ones when not given)")

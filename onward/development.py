@@ -23,7 +23,7 @@ ENCRYPTING = ("gateway", "intake", "partners")
 
 
 def demonstration_clients() -> dict[str, dict[str, Any]]:
-    """Return what each demonstration client signs in with, by its name: `police`, `hub`, and one per kind of partner."""
+    """Return what each demonstration client signs in with: `police`, `hub`, and one per kind of partner."""
     organisations = {"police": "police-development", "hub": "hub-development"}
     organisations |= {kind: f"demo-{kind.replace('_', '-')}" for kind in PARTNER_KINDS}
     clients = {}

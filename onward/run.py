@@ -39,7 +39,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     app = composition.compose(composition.settings_for(place, secrets))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=arguments.port, **UVICORN))
     serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, not an event
         await asyncio.sleep(0.02)
     if server.started:
         demo = development.write_demo(folder, place.base_url, secrets["clients"])

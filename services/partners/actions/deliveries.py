@@ -194,14 +194,13 @@ async def list_own(tx: Tx, caller: Caller, *, state: str | None, after: UUID | N
     return await deliveries.find(tx, partner_id=partner_id, state=state, after=after, limit=limit)
 
 
-async def replay(tx: Tx, deps: Deps, delivery_ids: Collection[UUID] | None = None) -> int:
+async def replay(tx: Tx, delivery_ids: Collection[UUID] | None = None) -> int:
     """Queue parked deliveries afresh, those named or all; returns how many.
 
-    Their ids stay the same, so that a partner that has one already knows it again. The gate is asked for each.
+    Their ids stay the same, so that a partner that has one already knows it again. The gate is asked for each, by
+    whichever process dispatches next.
     """
-    count = await deliveries.replay(tx, delivery_ids, ("parked",))
-    _wake(tx, deps)
-    return count
+    return await deliveries.replay(tx, delivery_ids, ("parked",))
 
 
 async def replay_one(tx: Tx, deps: Deps, caller: Caller, delivery_id: UUID) -> Row[Any]:
