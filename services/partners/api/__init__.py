@@ -1,7 +1,10 @@
 """The HTTP door of partners."""
 
-from services.partners.api import agreements, consents, onward, webhooks
+from services.partners.api.agreements import router as agreements
+from services.partners.api.consents import router as consents
+from services.partners.api.onward import router as onward
+from services.partners.api.webhooks import router as webhooks
 
-ROUTERS = (onward.router, consents.router, agreements.router, webhooks.router)
+ROUTERS = (onward, consents, agreements, webhooks)
 
 __all__ = ["ROUTERS"]

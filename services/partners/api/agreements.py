@@ -10,7 +10,7 @@ from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import etag, if_match_version, new_router
 from services.partners.actions import agreements
 from services.partners.api.common import Cursor, database, page, position
-from services.partners.schemas import AgreementBody, AgreementTerms, PartnerBody, ServiceBody
+from services.partners.schemas.agreements import AgreementBody, AgreementTerms, PartnerBody, ServiceBody
 
 router = new_router("/v1", tags=["agreements"])
 Reader = Annotated[Caller, Depends(requires("agreements:read"))]

@@ -10,7 +10,7 @@ from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import new_router
 from services.partners.actions import consents
 from services.partners.api.common import Cursor, database, dependencies, page, position
-from services.partners.schemas import ConsentBody, NewConsent, PastDelivery, PastDisclosure, RecordedConsent
+from services.partners.schemas.consents import ConsentBody, NewConsent, PastDelivery, PastDisclosure, RecordedConsent
 
 router = new_router("/v1/cases", tags=["consents"])
 

@@ -12,7 +12,7 @@ from hubkit.web import etag, if_match_version, new_router
 from services.partners.actions import answers, disclose
 from services.partners.api.common import Cursor, database, dependencies, page, position
 from services.partners.model import Onward, Status
-from services.partners.schemas import (
+from services.partners.schemas.onward import (
     ActionBody,
     Actions,
     Close,
@@ -103,10 +103,6 @@ async def _answer(
         row = await answers.answer(tx, caller, onward_referral_id, given)
     response.headers["ETag"] = etag(row.version)
     return _summary(row)
-
-
-def _version(request: Request) -> int:
-    return if_matchif_match_version(request)
 
 
 def _summary(row: Onward) -> OnwardSummary:
