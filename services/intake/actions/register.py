@@ -1,7 +1,7 @@
 """Registers referrals, from single requests and from transfers alike: a batch in a constant number of statements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,7 @@ class _Item:
     request: bytes
     leader: "_Item | None" = None
     answer: Registered | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def result(self) -> Registered | HubError:
         first = self.leader or self
@@ -133,6 +134,8 @@ def _chains(tx: Tx, items: list[_Item]) -> list[_Chain]:
     grouped: dict[object, list[_Item]] = {}
     for item in items:
         grouped.setdefault(_source(item.command) or item.id, []).append(item)
+    for item in items:
+        item.facts = facts_of(item.command.referral)
     return [
         _Chain(
             items=group,
@@ -185,7 +188,7 @@ def _referral_row(tx: Tx, chain: _Chain) -> dict[str, Any]:
         "id": chain.id,
         "version": chain.steps[-1].version,
         "content": chain.last.content,
-        "facts": facts_of(chain.last.referral),
+        "facts": chain.items[-1].facts,
         "changed_at": tx.now,
     }
 
@@ -203,7 +206,7 @@ async def _announce(tx: Tx, deps: Deps, chains: list[_Chain]) -> None:
         for item, step in zip(chain.items, chain.steps, strict=True):
             if step.outcome is not Outcome.DUPLICATE:
                 token = use_traceparent(item.command.traceparent)
-                tx.emit(_event(deps, chain, item.command, step.version, repeat_of), chain.id)
+                tx.emit(_event(deps, chain, item, step.version, repeat_of), chain.id)
                 reset_traceparent(token)
 
 
@@ -219,42 +222,38 @@ async def _answer(tx: Tx, chains: list[_Chain]) -> None:
 
 def facts_of(referral: Referral) -> dict[str, Any]:
     """Return the codes of a referral as `referral.received` carries them, in JSON types, without what is empty."""
-    person = referral.person or Person()
+    person, safe = referral.person or Person(), referral.safe_contact
+    coded = referral.model_dump(mode="json", include=_CODED, exclude_none=True)
+    coded["crime"].pop("reference", None)
+    if safe is not None and coded["safe_contact"].pop("instructions", None):
+        coded["safe_contact"]["has_instructions"] = True
     facts = {
+        **coded,
         "channel": referral.source.channel,
         "unit": referral.source.unit,
-        "crime": referral.crime.model_dump(mode="json", exclude={"reference"}, exclude_none=True),
         "role": person.role,
         "area_code": person.area_code,
         "language": person.language,
         "preferred_method": person.preferred_method,
-        "safe_contact": _safe_contact(referral),
         "markers": sorted(set(referral.markers)),
-        "risk": referral.risk.model_dump(mode="json", exclude_none=True) if referral.risk else None,
         "needs": list(dict.fromkeys(referral.needs)),
-        "consents": [consent.model_dump(mode="json", exclude_none=True) for consent in referral.consents],
     }
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _safe_contact(referral: Referral) -> dict[str, Any] | None:
-    safe = referral.safe_contact
-    if safe is None:
-        return None
-    methods = safe.model_dump(exclude={"instructions"}, exclude_none=True)
-    return {**methods, "has_instructions": True} if safe.instructions else methods
+_CODED = {"crime", "safe_contact", "risk", "consents"}
 
 
-def _event(deps: Deps, chain: _Chain, command: Register, version: int, repeat_of: UUID | None) -> ReferralReceivedV1:
-    referral = command.referral
-    born = referral.person.date_of_birth if referral.person else None
+def _event(deps: Deps, chain: _Chain, item: _Item, version: int, repeat_of: UUID | None) -> ReferralReceivedV1:
+    person = item.command.referral.person
+    born = person.date_of_birth if person else None
     day = chain.received_at.astimezone(deps.zone).date()
     return ReferralReceivedV1.model_validate(
         {
-            **facts_of(referral),
+            **item.facts,
             "referral_id": chain.id,
             "version": version,
-            "source_organisation": command.organisation,
+            "source_organisation": item.command.organisation,
             "received_at": chain.received_at,
             "age": policy.age_on(born, day) if born and born <= day else None,
             "repeat_of": repeat_of,

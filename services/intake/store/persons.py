@@ -1,6 +1,7 @@
 """The person of a referral: sealed on the way in, opened on the way out, found again by blind indexes."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -67,21 +68,18 @@ def keys_of(index: BlindIndex, person: Person | None) -> PersonKeys:
     """
     if person is None or not (person.given_name and person.family_name):
         return UNKNOWN
-    name = f"{person.given_name} {person.family_name}"
+    name = index.of("name", f"{person.given_name} {person.family_name}")
     born = person.date_of_birth.isoformat() if person.date_of_birth else None
     return PersonKeys(
-        _joint(index, name, "date", born),
-        _joint(index, name, "phone", person.phone),
-        _joint(index, name, "email", person.email),
+        identity=_joint(name, index.of("date", born) if born else None),
+        phone=_joint(name, index.of("phone", person.phone) if person.phone else None),
+        email=_joint(name, index.of("email", person.email) if person.email else None),
     )
 
 
-def _joint(index: BlindIndex, name: str, kind: str, value: str | None) -> UUID | None:
-    named, other = index.of("name", name), index.of(kind, value) if value else None
-    if named is None or other is None:
-        return None
-    joint = index.of("reference", f"{kind}:{named.hex()}:{other.hex()}")
-    return UUID(bytes=joint) if joint else None
+def _joint(name: bytes | None, other: bytes | None) -> UUID | None:
+    # Both are keyed already; the hash only joins them.
+    return UUID(bytes=sha256(name + other).digest()[:16]) if name and other else None
 
 
 async def add_persons(tx: Tx, rows: Rows) -> None:

@@ -91,9 +91,7 @@ def referral(**changes: Any) -> dict[str, Any]:
 
 
 def profile(**changes: Any) -> Profile:
-    return Profile(
-        id="test", name="Test hub", version="1", channels=(Channel(channel="police_automatic"),), **changes
-    )
+    return Profile(id="test", name="Test hub", version="1", channels=(Channel(channel="police_automatic"),), **changes)
 
 
 def deps(flow_back: FlowBack | None = None, field_keys: str = FIELD_KEYS) -> Deps:
@@ -163,7 +161,7 @@ async def running(url: str, folder: Path, **settings: Any) -> AsyncIterator[Inta
     values = {"environment": "development", "database_url": url, "profile": str(path), "field_keys": FIELD_KEYS}
     values |= {"index_key": INDEX_KEY, "trusted_keys": json.dumps({"keys": trusted}), **settings}
     bus = LocalBus()
-    bus.subscribe("nobody", ["referral.received.v1"], lambda message: None)
+    bus.subscribe("nobody", ["referral.received.v1"], lambda _message: None)
     app = create(IntakeSettings.model_validate(values), Ports(bus=bus, clock=clock))
     transport = httpx.ASGITransport(app)
     async with (

@@ -163,9 +163,7 @@ async def test_another_name_on_the_same_phone_is_another_person(db: Database) ->
 
 
 async def test_a_repeat_is_found_within_one_batch_and_a_correction_is_no_repeat_of_itself(db: Database) -> None:
-    first, _ = await register(
-        db, deps(), command(deps(), referral()), command(deps(), referral(source__reference="B"))
-    )
+    first, _ = await register(db, deps(), command(deps(), referral()), command(deps(), referral(source__reference="B")))
     await register(db, deps(), command(deps(), referral(needs=[])))
     assert [event.get("repeat_of") for event in await events(db)] == [None, str(first.referral_id), None]
 
