@@ -9,6 +9,7 @@ from sqlalchemy import event as events
 from sqlalchemy import func, select
 
 from hubkit.contracts import (
+    OnwardReferralRecalledV1,
     OnwardReferralRefusedV1,
     OnwardReferralSentV1,
     OnwardReferralWithdrawnV1,
@@ -16,7 +17,7 @@ from hubkit.contracts import (
 from hubkit.db import table_of
 from hubkit.ids import new_id
 from services.partners.actions.endpoints import register_endpoint
-from services.partners.actions.onward import mark_sent, refuse, request_onward
+from services.partners.actions.onward import mark_sent, recall_onward, refuse, request_onward
 from services.partners.actions.permits import permits_for, settle_permits
 from services.partners.model import Status
 from services.partners.store import registry
@@ -253,3 +254,28 @@ async def test_a_withdrawal_waits_for_the_permit_that_is_being_issued(world: Wor
     assert order == ["permitted", "withdrawn"]
     async with world.db.transaction() as tx:
         assert (await permits_for(tx, world.deps, [onward_id]))[onward_id].reasons == ("consent_withdrawn",)
+
+
+def recalled(onward_id: UUID, case_id: UUID) -> OnwardReferralRecalledV1:
+    return OnwardReferralRecalledV1(
+        onward_referral_id=onward_id, pathway_id=new_id(), case_id=case_id, reason="no_answer"
+    )
+
+
+async def test_recalled_one_is_withdrawn_with_its_reason_and_the_partner_is_told(world: World) -> None:
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    await add_endpoint(world)
+    async with world.db.transaction() as tx:
+        assert await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id))]) == []
+    row = await world.row(onward_id)
+    assert (row.status, row.reasons) == (Status.WITHDRAWN, ("no_answer",))
+    assert isinstance((await world.said(onward_id))[-1], OnwardReferralWithdrawnV1)
+    assert await deliveries(world) == [(onward_id, "onward_referral.withdrawn", "queued")]
+
+
+async def test_recall_of_one_not_known_yet_waits(world: World) -> None:
+    case_id = await world.open_case(consent())
+    async with world.db.transaction() as tx:
+        [deferred] = await recall_onward(tx, world.deps, [event(recalled(new_id(), case_id))])
+    assert deferred.reason == "not known yet"
