@@ -9,13 +9,14 @@ from hubkit.contracts import (
     CaseTriagedV1,
     Contract,
     Event,
+    OnwardReferralRecalledV1,
     OnwardReferralRequestedV1,
 )
 from hubkit.db import Tx
 from hubkit.inbox import Deferred, Handler
 from services.partners.actions.cases import exclude_cases, open_cases
 from services.partners.actions.deps import Deps
-from services.partners.actions.onward import request_onward
+from services.partners.actions.onward import recall_onward, request_onward
 
 
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
@@ -30,9 +31,13 @@ def handlers(deps: Deps) -> dict[type[Contract], Handler]:
     async def on_request(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
         return await request_onward(tx, deps, events)
 
+    async def on_recall(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
+        return await recall_onward(tx, deps, events)
+
     return {
         CaseOpenedV1: on_case,
         CaseTriagedV1: on_case,
         CaseExcludedV1: on_exclusion,
         OnwardReferralRequestedV1: on_request,
+        OnwardReferralRecalledV1: on_recall,
     }

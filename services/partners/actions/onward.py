@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from hubkit.contracts import Event, OnwardReferralRequestedV1
+from hubkit.contracts import Event, OnwardReferralRecalledV1, OnwardReferralRequestedV1
 from hubkit.db import Tx
 from hubkit.inbox import Deferred
 from services.partners.actions import deliveries
@@ -14,7 +14,7 @@ from services.partners.actions.deps import Deps
 from services.partners.actions.permits import issue
 from services.partners.model import SENT, WITHDRAWN, Onward, Status
 from services.partners.policy.gate import Allowed, Verdict
-from services.partners.policy.transitions import LIVE, TOLD, after_gate, reconsidered, unsent
+from services.partners.policy.transitions import LIVE, RECALLABLE, TOLD, after_gate, reconsidered, unsent
 from services.partners.store import cases, onward
 
 
@@ -63,13 +63,30 @@ async def reconsider(tx: Tx, deps: Deps, case_ids: Collection[UUID]) -> list[Onw
     changed = await apply(tx, [change for change in changes if change.to is not change.row.status])
     await _send(tx, deps, [row for row in changed if row.status is Status.READY], verdicts)
     withdrawn = [row for row in changed if row.status is Status.WITHDRAWN]
-    if withdrawn:
-        before = {row.id: row.status for row in rows}
-        begun = await deliveries.stop(tx, [row.id for row in withdrawn])
-        told = [row for row in withdrawn if before[row.id] in TOLD or row.id in begun]
-        notices = [Notice(row.id, row.partner_id, WITHDRAWN, row.kind, urgent=True) for row in told]
-        await deliveries.enqueue(tx, deps, notices)
+    await _take_back(tx, deps, withdrawn, before={row.id: row.status for row in rows})
     return withdrawn
+
+
+async def recall_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralRecalledV1]]) -> list[Deferred]:
+    """Withdraw onward referrals that routing takes back because another service is asked; those unknown wait."""
+    rows = {row.id: row for row in await onward.lock(tx, {event.data.onward_referral_id for event in events})}
+    deferred = [Deferred(e.id, "not known yet") for e in events if e.data.onward_referral_id not in rows]
+    reasons = {event.data.onward_referral_id: event.data.reason for event in events}
+    # One that the partner has accepted in the meantime is past recalling: the person is being helped.
+    recallable = [row for row in rows.values() if row.status in RECALLABLE]
+    withdrawn = await apply(tx, [Change(row, Status.WITHDRAWN, (reasons[row.id],)) for row in recallable])
+    await _take_back(tx, deps, withdrawn, before={row.id: row.status for row in recallable})
+    return deferred
+
+
+async def _take_back(tx: Tx, deps: Deps, withdrawn: Sequence[Onward], *, before: Mapping[UUID, Status]) -> None:
+    """Stop what is queued of onward referrals just withdrawn, and tell the partners that had been told of them."""
+    if not withdrawn:
+        return
+    begun = await deliveries.stop(tx, [row.id for row in withdrawn])
+    told = [row for row in withdrawn if before[row.id] in TOLD or row.id in begun]
+    notices = [Notice(row.id, row.partner_id, WITHDRAWN, row.kind, urgent=True) for row in told]
+    await deliveries.enqueue(tx, deps, notices)
 
 
 async def _send(tx: Tx, deps: Deps, rows: Sequence[Onward], verdicts: dict[UUID, Verdict]) -> None:

@@ -22,6 +22,8 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 LIVE: Final = frozenset(status for status, following in TRANSITIONS.items() if following)
 #: The partner has been told, or is being told.
 TOLD: Final = frozenset({Status.SENT, Status.ACCEPTED, Status.IN_SUPPORT})
+#: Not taken up by the partner yet, so that routing may still ask another service instead.
+RECALLABLE: Final = frozenset({Status.AWAITING_CONSENT, Status.READY, Status.SENT})
 #: The partner may be told and may read, as far as the gate allows.
 OPEN_TO_PARTNER: Final = TOLD | {Status.READY}
 #: What a partner may do, and where it leads.
