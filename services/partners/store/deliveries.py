@@ -73,7 +73,8 @@ async def add_attempts(tx: Tx, rows: Rows) -> None:
 
 async def stop_each(tx: Tx, reasons: Mapping[UUID, str]) -> None:
     """Stop what waits, each for its reason; a lease stays, so that the attempt under way is still recorded."""
-    statement = update(_DELIVERY).where(_DELIVERY.c.id == bindparam("_id"), _DELIVERY.c.state.in_(_WAITING))
+    waits = or_(*(_DELIVERY.c.state == state for state in _WAITING))  # an `in` does not go with many parameter sets
+    statement = update(_DELIVERY).where(_DELIVERY.c.id == bindparam("_id"), waits)
     statement = statement.values(state="stopped", reason=bindparam("_reason"), changed_at=tx.now)
     await tx.run(statement, [{"_id": key, "_reason": reason} for key, reason in reasons.items()])
 
