@@ -26,7 +26,12 @@ class HubError(Exception):
     title: ClassVar[str] = "Something went wrong"
 
     def __init__(
-        self, detail: str = "", *, code: str | None = None, errors: Sequence[FieldError] = (), retry_after_s: float | None = None
+        self,
+        detail: str = "",
+        *,
+        code: str | None = None,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title

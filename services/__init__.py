@@ -1,0 +1,1 @@
+"""The services behind the gateway. Each has the same rooms; none imports another."""

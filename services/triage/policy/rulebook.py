@@ -5,8 +5,8 @@ from typing import Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from hubkit.contracts.profile import ContactRule, ExclusionRule, LevelRule, NeedRule, Profile
-from services.triage.policy import entitlement
 from hubkit.deadlines import WorkingCalendar
+from services.triage.policy import entitlement
 from services.triage.policy.conditions import Predicate, compile_condition
 
 R = TypeVar("R", ExclusionRule, LevelRule, NeedRule, ContactRule)
