@@ -1,1 +1,1 @@
-"""The shared kernel: what every deployable stands on. It knows no referral logic; `contracts` alone names the domain."""
+"""The shared kernel of all deployables. It knows no referral logic; `contracts` alone names the domain."""

@@ -15,8 +15,9 @@ class SettingsError(Exception):
 class Settings(BaseModel):
     """What every deployable is told: where it runs, its database, its broker, whom it trusts.
 
-    A variable `INTAKE_DATABASE_URL` sets `database_url` of the class with the prefix `INTAKE_`; `INTAKE_DATABASE_URL_FILE`
-    names a file that holds the value (a mounted secret). A variable with the prefix that names no setting is refused.
+    A variable `INTAKE_DATABASE_URL` sets `database_url` of the class with the prefix `INTAKE_`, and
+    `INTAKE_DATABASE_URL_FILE` names a file that holds the value (a mounted secret). A variable with the prefix that
+    names no setting is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Executable, Row, Table, bindparam, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -33,6 +34,13 @@ M = TypeVar("M", bound=SQLModel)
 Model = Table | type[SQLModel]
 Rows = Sequence[Mapping[str, Any]]
 
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+#: Parameters never reach an error message; JSON columns are written by the fast encoder.
+_OPTIONS: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dump, "json_deserializer": orjson.loads}
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 
 
@@ -234,7 +242,7 @@ def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=5,
         pool_use_lifo=True,
-        hide_parameters=True,
+        **_OPTIONS,
         connect_args={
             "timeout": 5,
             "command_timeout": 15,
@@ -245,7 +253,7 @@ def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
 
 def _sqlite_engine(url: str, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=30, hide_parameters=True
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=30, **_OPTIONS
     )
 
     @event.listens_for(engine.sync_engine, "connect")
