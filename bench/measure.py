@@ -14,7 +14,8 @@ from bench.load import Done, Order
 from bench.systems import ROOT, Bench, OnwardSystem, System
 
 STALL_S = 30.0
-_SETTLE_S = 0.5
+#: After the last webhook a system still has work to do, which must not fall into the next measurement.
+_QUIET_S, _QUIET_SHARE, _QUIET_AT_MOST_S = 0.4, 0.15, 20.0
 
 
 class Figures(BaseModel):
@@ -116,7 +117,18 @@ class _Run:
         self._system = system
         bench.sink.take(system.name, system.secret)
         self._pids = system.processes() | bench.server_pids()
-        self._before = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        self._before = self._cpu()
+
+    def _cpu(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+
+    def _come_to_rest(self) -> None:
+        end = time.monotonic() + _QUIET_AT_MOST_S
+        used, quiet = sum(self._cpu().values()), False
+        while not quiet and time.monotonic() < end:
+            time.sleep(_QUIET_S)
+            now = sum(self._cpu().values())
+            quiet, used = now - used < _QUIET_SHARE * _QUIET_S, now
 
     def load(self, order: Order) -> Done:
         done = subprocess.run(
@@ -129,15 +141,15 @@ class _Run:
         return Done.model_validate_json(done.stdout)
 
     def webhooks(self, count: int) -> list[tuple[int, str]]:
-        """Wait for `count` webhooks, or until none has come for half a minute; a little longer for any too many."""
+        """Wait for `count` webhooks, or until none has come for half a minute; then for the system to come to rest."""
         seen, since = 0, time.monotonic()
         while seen < count and time.monotonic() - since < STALL_S:
             time.sleep(0.05)
             now = self._bench.sink.count(self._system.name)
             if now > seen:
                 seen, since = now, time.monotonic()
-        time.sleep(_SETTLE_S)
-        self._used = {name: cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
+        self._come_to_rest()
+        self._used = {name: seconds - self._before[name] for name, seconds in self._cpu().items()}
         came, self._forged = self._bench.sink.take(self._system.name, self._system.secret)
         return came
 

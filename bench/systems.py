@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from bench.job import ISSUER, Job
 from hubkit.auth import SigningKeys, issue_access_token, new_signing_key
 from hubkit.crypto import new_keyring
 from hubkit.webhooks import new_secret
+from tests.support.access import Broker, Databases
 from tests.support.process import free_port
 from tests.support.servers import PostgresServer, RabbitServer
 from tests.support.stack import Stack
@@ -79,6 +81,7 @@ class Program:
                 for process in [*children, self.process]:
                     process.kill()
                 self.process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class SinkProgram(Program):
@@ -134,17 +137,17 @@ class System(ABC):
 class _Made(System):
     """What the floor and the Celery chain have in common."""
 
-    def __init__(self, postgres: PostgresServer, sink: SinkProgram, statements: str, amqp_url: str = "") -> None:
-        self._postgres = postgres
-        self._database = f"bench_{self.name}"
-        postgres.create_database(self._database)
+    def __init__(self, databases: Databases, sink: SinkProgram, statements: str, amqp_url: str = "") -> None:
+        self._databases = databases
+        self._database = f"bench_{self.name}_{secrets.token_hex(4)}"
+        databases.create_database(self._database)
         for statement in filter(None, map(str.strip, statements.split(";\n"))):
-            postgres.execute(statement, self._database)
+            databases.execute(statement, self._database)
         self.secret = new_secret()
         self._keys = SigningKeys([new_signing_key("bench-1")])
         self._folder = Path(tempfile.mkdtemp(prefix="onward-bench-"))
         self._job = Job(
-            database_url=postgres.databases.address(self._database, driver=""),
+            database_url=databases.address(self._database, driver=""),
             amqp_url=amqp_url,
             jwks=self._keys.public_jwks(),
             field_keys=new_keyring("bench-1"),
@@ -172,7 +175,7 @@ class _Made(System):
     @override
     def pairs(self, first: str) -> dict[str, str]:
         query = f"SELECT onward_referral_id, referral_id FROM delivery WHERE referral_id >= '{first}'"
-        return {str(onward): str(known) for onward, known in self._postgres.execute(query, self._database)}
+        return {str(onward): str(known) for onward, known in self._databases.execute(query, self._database)}
 
     @override
     def processes(self) -> dict[str, int]:
@@ -182,6 +185,8 @@ class _Made(System):
     def stop(self) -> None:
         for program in self.programs.values():
             program.stop()
+        self._databases.drop_database(self._database)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class FloorSystem(_Made):
@@ -189,8 +194,8 @@ class FloorSystem(_Made):
 
     name = "floor"
 
-    def __init__(self, postgres: PostgresServer, sink: SinkProgram) -> None:
-        super().__init__(postgres, sink, tables.FLOOR)
+    def __init__(self, databases: Databases, sink: SinkProgram) -> None:
+        super().__init__(databases, sink, tables.FLOOR)
         program = self._start("floor", "bench.floor", "--port", str(self._port), job=self._job)
         program.wait_ready(f"{self.url}/readyz")
 
@@ -200,8 +205,9 @@ class CelerySystem(_Made):
 
     name = "celery"
 
-    def __init__(self, postgres: PostgresServer, rabbit: RabbitServer, sink: SinkProgram, prefetch: int) -> None:
-        super().__init__(postgres, sink, tables.CELERY, rabbit.create_vhost("bench"))
+    def __init__(self, databases: Databases, broker: Broker, sink: SinkProgram, prefetch: int = 4) -> None:
+        self._broker, self._vhost = broker, f"bench-{secrets.token_hex(4)}"
+        super().__init__(databases, sink, tables.CELERY, broker.create_vhost(self._vhost))
         command = ("uvicorn", "bench.peer_celery:api", "--port", str(self._port), "--no-access-log")
         self._start("endpoint", *command, "--log-level", "warning", job=self._job).wait_ready(f"{self.url}/readyz")
         self.use_prefetch(prefetch)
@@ -213,6 +219,11 @@ class CelerySystem(_Made):
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "warning")
         command = ("celery", "-A", "bench.peer_celery", "worker", "--pool", "prefork", *quiet)
         self._start("worker", *command, job=self._job.model_copy(update={"prefetch": prefetch}))
+
+    @override
+    def stop(self) -> None:
+        super().stop()
+        self._broker.drop_vhost(self._vhost)
 
 
 class OnwardSystem(System):
@@ -269,42 +280,56 @@ class OnwardSystem(System):
 
 
 class Bench:
-    """Everything that runs during a measurement; `systems` in the order in which each round goes through them."""
+    """Everything that runs during a measurement.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    Parameters
+    ----------
+    names
+        Of the systems; `systems` has them in the order in which each round goes through them.
+    servers
+        Where the floor and the Celery chain keep their things; private servers if not given, and with the hub always.
+    """
+
+    def __init__(self, names: Sequence[str], servers: tuple[Databases, Broker] | None = None) -> None:
         self.systems: list[System] = []
         self.sink = SinkProgram()
         self._own: list[PostgresServer | RabbitServer] = []
+        self._pids: dict[str, int] = {}
         try:
             self.sink.wait_ready(f"{self.sink.url}/ready")
-            self._start(names)
+            self._start(names, servers)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, names: Sequence[str]) -> None:
-        onward = OnwardSystem(self.sink) if "onward" in names else None
-        if onward is not None:
+    def _start(self, names: Sequence[str], servers: tuple[Databases, Broker] | None) -> None:
+        if "onward" in names:
+            onward = OnwardSystem(self.sink)
             self.systems.append(onward)
-            self.postgres, self.rabbit = onward.stack.postgres, onward.stack.rabbit
-        else:
-            self.postgres, self.rabbit = PostgresServer(), RabbitServer(management=True)
-            self._own = [self.postgres, self.rabbit]
-            self.postgres.start()
-            self.rabbit.start()
+            servers = self._shared(onward.stack.postgres, onward.stack.rabbit)
+        databases, broker = servers or self._private()
         if "floor" in names:
-            self.systems.insert(0, FloorSystem(self.postgres, self.sink))
+            self.systems.insert(0, FloorSystem(databases, self.sink))
         if "celery" in names:
-            self.systems.append(CelerySystem(self.postgres, self.rabbit, self.sink, prefetch=4))
+            self.systems.append(CelerySystem(databases, broker, self.sink))
+
+    def _private(self) -> tuple[Databases, Broker]:
+        postgres, rabbit = PostgresServer(), RabbitServer(management=True)
+        self._own = [postgres, rabbit]
+        return self._shared(postgres.start(), rabbit.start())
+
+    def _shared(self, postgres: PostgresServer, rabbit: RabbitServer) -> tuple[Databases, Broker]:
+        pairs = (("postgres", postgres.process), ("rabbitmq", rabbit.process))
+        self._pids = {name: process.pid for name, process in pairs if process is not None}
+        return postgres.databases, rabbit.broker
 
     def system(self, name: str) -> System | None:
         """Return a system, None when it is left out."""
         return next((system for system in self.systems if system.name == name), None)
 
     def server_pids(self) -> dict[str, int]:
-        """Return the process ids of the servers that all systems share."""
-        servers: dict[str, PostgresServer | RabbitServer] = {"postgres": self.postgres, "rabbitmq": self.rabbit}
-        return {name: server.process.pid for name, server in servers.items() if server.process is not None}
+        """Return the process ids of the servers that all systems share, where they are ours."""
+        return self._pids
 
     def run_name(self) -> str:
         """Return a name that no other run has."""
