@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import ARRAY, Row, String, and_, bindparam, delete, func, select
 
 from hubkit.db import Rows, Tx, table_of
 from services.intake.tables import IdempotencyRow, ReferralOnwardRow, ReferralRow
@@ -49,24 +49,46 @@ async def add_referrals(tx: Tx, rows: Rows) -> set[UUID]:
 
 async def lock_by_source(tx: Tx, sources: Collection[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
     """Return the referrals of (organisation, reference) pairs, locked: id, version, content, received_at."""
-    columns = (
-        _REFERRAL.c.id,
-        _REFERRAL.c.version,
-        _REFERRAL.c.content,
-        _REFERRAL.c.received_at,
-        _REFERRAL.c.source_organisation,
-        _REFERRAL.c.source_reference,
-    )
     if not sources:
         return {}
-    # Two lists rather than a list of pairs: an index scan for all of them, and what else matches is left out below.
-    query = select(*columns).where(
-        _REFERRAL.c.source_organisation.in_({organisation for organisation, _ in sources}),
-        _REFERRAL.c.source_reference.in_([reference for _, reference in sources]),
-    )
-    found = await tx.rows(query.order_by(_REFERRAL.c.id).with_for_update())
+    if tx.is_postgresql:
+        organisations, references = (list(names) for names in zip(*sources, strict=True))
+        found = await tx.rows(_LOCK_POSTGRESQL, {"organisations": organisations, "references": references})
+    else:
+        by_organisation = _REFERRAL.c.source_organisation.in_({organisation for organisation, _ in sources})
+        by_reference = _REFERRAL.c.source_reference.in_([reference for _, reference in sources])
+        found = await tx.rows(select(*_STANDING).where(by_organisation, by_reference))
     by_source = {(row.source_organisation, row.source_reference): row for row in found}
-    return {source: row for source, row in by_source.items() if source in sources}
+    return {source: by_source[source] for source in sources if source in by_source}
+
+
+_STANDING = (
+    _REFERRAL.c.id,
+    _REFERRAL.c.version,
+    _REFERRAL.c.content,
+    _REFERRAL.c.received_at,
+    _REFERRAL.c.source_organisation,
+    _REFERRAL.c.source_reference,
+)
+# Joined with the pairs, since PostgreSQL reads all referrals of an organisation for an IN of many references, while
+# SQLite takes two INs from the index and reads everything for pairs.
+_GIVEN = (
+    func.unnest(bindparam("organisations", type_=ARRAY(String())), bindparam("references", type_=ARRAY(String())))
+    .table_valued("organisation", "reference", name="given")
+    .render_derived()
+)
+_LOCK_POSTGRESQL = (
+    select(*_STANDING)
+    .join(
+        _GIVEN,
+        and_(
+            _REFERRAL.c.source_organisation == _GIVEN.c.organisation,
+            _REFERRAL.c.source_reference == _GIVEN.c.reference,
+        ),
+    )
+    .order_by(_REFERRAL.c.id)
+    .with_for_update(of=_REFERRAL)
+)
 
 
 async def change_referrals(tx: Tx, rows: Rows) -> None:
