@@ -9,7 +9,7 @@ from hubkit.auth import Caller
 from hubkit.db import Tx
 from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
 from services.partners.actions.changes import Change, apply
-from services.partners.model import Onward
+from services.partners.model import Onward, Status
 from services.partners.policy.transitions import PARTNER_MOVES, may
 from services.partners.store import onward, registry
 
@@ -54,9 +54,10 @@ async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onw
     """
     row = _visible(await onward.read(tx, [onward_id]), await registry.partner_of(tx, caller.organisation))
     can_write = "onward:write" in caller.scopes
+    status = Status.SENT if row.status is Status.READY else row.status
     found = []
     for name, to in PARTNER_MOVES.items():
-        reasons = () if may(row.status, to) else _WRONG_STATE
+        reasons = () if may(status, to) else _WRONG_STATE
         if not can_write:
             reasons = (*reasons, "insufficient_scope")
         found.append(Action(name, not reasons, reasons))
@@ -79,6 +80,9 @@ async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onwa
     row = _visible(await onward.lock(tx, [onward_id]), partner_id)
     if row.version != given.version:
         raise PreconditionFailedError
+    if row.status is Status.READY:
+        # Who answers has been told, whether or not the answer to the webhook has been written down yet.
+        row = (await apply(tx, [Change(row, Status.SENT)]))[0]
     to = PARTNER_MOVES[given.name]
     if not may(row.status, to):
         raise ConflictError(f"It is {row.status}", code="wrong_state")
@@ -86,6 +90,8 @@ async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onwa
 
 
 def _visible(rows: Sequence[Onward], partner_id: UUID | None) -> Onward:
-    if not rows or rows[0].partner_id != partner_id or rows[0].sent_at is None:
+    if not rows or rows[0].partner_id != partner_id:
+        raise NotFoundError
+    if rows[0].sent_at is None and rows[0].status is not Status.READY:
         raise NotFoundError
     return rows[0]

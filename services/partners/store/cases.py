@@ -1,7 +1,7 @@
 """Cases, consents, permits and disclosures in the database."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -74,13 +74,13 @@ async def put_cases(tx: Tx, cases: Iterable[Case]) -> set[UUID]:
         known = newest.get(case.case_id)
         if known is None or known.version < case.version:
             newest[case.case_id] = case
-    rows = [asdict(newest[case_id]) for case_id in sorted(newest)]
+    rows = [_values(newest[case_id]) for case_id in sorted(newest)]
     new = await tx.insert_new(CaseFacts, rows, conflict=["case_id"], returning="case_id")
     before = newest.keys() - new
     if not before:
         return set()
     stored = await lock_cases(tx, before)
-    changed = [asdict(newest[case_id]) for case_id, old in stored.items() if old.version < newest[case_id].version]
+    changed = [_values(newest[case_id]) for case_id, old in stored.items() if old.version < newest[case_id].version]
     await tx.update_each(CaseFacts, "case_id", changed)
     return before
 
@@ -155,3 +155,7 @@ async def disclosures_of(tx: Tx, onward_ids: Collection[UUID]) -> list[Disclosur
     """Return what was disclosed for onward referrals, oldest first."""
     query = select(Disclosure).where(_disclosure.onward_referral_id.in_(onward_ids)).order_by(_disclosure.id)
     return await tx.models(query)
+
+
+def _values(case: Case) -> dict[str, Any]:
+    return {column.name: getattr(case, column.name) for column in _CASE}

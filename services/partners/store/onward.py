@@ -1,7 +1,7 @@
 """Onward referrals in the database."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +12,19 @@ from services.partners.model import Onward, Status
 from services.partners.tables.cases import OnwardReferral
 
 _onward = table_of(OnwardReferral).c
-_COLUMNS = tuple(_onward[field.name] for field in fields(Onward))
+_NAMES = tuple(field.name for field in fields(Onward))
+_COLUMNS = tuple(_onward[name] for name in _NAMES)
 _CHANGING = ("id", "status", "version", "reasons", "outcome", "changed_at", "ready_at", "sent_at")
 
 
 async def add(tx: Tx, rows: Sequence[Onward]) -> set[UUID]:
     """Store onward referrals that are not stored yet; returns the ids of the new ones."""
-    return await tx.insert_new(OnwardReferral, [asdict(row) for row in rows], conflict=["id"], returning="id")
+    return await tx.insert_new(OnwardReferral, [_values(row, _NAMES) for row in rows], conflict=["id"], returning="id")
 
 
 async def save(tx: Tx, rows: Sequence[Onward]) -> None:
     """Write what changes in onward referrals whose rows are locked."""
-    await tx.update_each(OnwardReferral, "id", [{name: getattr(row, name) for name in _CHANGING} for row in rows])
+    await tx.update_each(OnwardReferral, "id", [_values(row, _CHANGING) for row in rows])
 
 
 async def lock(tx: Tx, ids: Collection[UUID]) -> list[Onward]:
@@ -43,11 +44,6 @@ async def read(tx: Tx, ids: Collection[UUID]) -> list[Onward]:
     return await _read(tx, select(*_COLUMNS).where(_onward.id.in_(ids)))
 
 
-async def of_cases(tx: Tx, case_id: UUID) -> list[Onward]:
-    """Return all onward referrals of a case."""
-    return await _read(tx, select(*_COLUMNS).where(_onward.case_id == case_id).order_by(_onward.id))
-
-
 async def sent_to(tx: Tx, partner_id: UUID, status: str | None, after: UUID | None, limit: int) -> list[Onward]:
     """Return what a partner has been told of, oldest first."""
     query = select(*_COLUMNS).where(_onward.partner_id == partner_id, _onward.sent_at.is_not(None))
@@ -64,3 +60,8 @@ async def _read(tx: Tx, query: Select[Any]) -> list[Onward]:
 
 def _row(*, status: str, reasons: list[str], **columns: object) -> Onward:
     return Onward(status=Status(status), reasons=tuple(reasons), **columns)  # type: ignore[arg-type]
+
+
+def _values(row: Onward, names: Sequence[str]) -> dict[str, Any]:
+    # dataclasses.asdict copies every value deeply, which was a third of the cost of a batch.
+    return {name: getattr(row, name) for name in names}

@@ -82,6 +82,18 @@ async def test_if_match_is_needed_and_must_be_right(partners: Running) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
 
 
+async def test_an_answer_may_come_before_the_webhooks_own_answer_is_written(partners: Running) -> None:
+    await add_endpoint(partners)
+    partners.deps.handover.take = lambda _leased: None
+    onward_id = await partners.request(await partners.open_case(consent()))
+    path = f"/v1/onward-referrals/{onward_id}"
+    actions = await partners.call("GET", f"{path}/actions", "onward:read onward:write")
+    assert (actions.headers["etag"], actions.json()["actions"][0]["allowed"]) == ('"1"', True)
+    answer = await partners.call("POST", f"{path}/accept", "onward:write", if_match='"1"')
+    assert (answer.status_code, answer.json()["status"], answer.json()["version"]) == (200, "accepted", 3)
+    assert [each.status for each in await partners.said(onward_id)] == ["sent", "accepted"]
+
+
 async def test_ten_answers_at_once_and_one_is_taken(partners: Running) -> None:
     onward_id = await partners.request(await partners.open_case(consent()))
     path = f"/v1/onward-referrals/{onward_id}/accept"

@@ -279,3 +279,13 @@ async def test_recall_of_one_not_known_yet_waits(world: World) -> None:
     async with world.db.transaction() as tx:
         [deferred] = await recall_onward(tx, world.deps, [event(recalled(new_id(), case_id))])
     assert deferred.reason == "not known yet"
+
+
+async def test_recall_leaves_what_the_partner_took_up(world: World) -> None:
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    async with world.db.transaction() as tx:
+        await answer(tx, caller(), onward_id, Answer("accept", 2))
+    async with world.db.transaction() as tx:
+        assert await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id))]) == []
+    assert (await world.row(onward_id)).status is Status.ACCEPTED
