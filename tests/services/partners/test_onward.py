@@ -16,6 +16,7 @@ from hubkit.contracts import (
 )
 from hubkit.db import table_of
 from hubkit.ids import new_id
+from services.partners.actions.answers import Answer, answer
 from services.partners.actions.endpoints import register_endpoint
 from services.partners.actions.onward import mark_sent, recall_onward, refuse, request_onward
 from services.partners.actions.permits import permits_for, settle_permits
