@@ -6,14 +6,14 @@ transaction and handed to the relay once it has committed.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Executable, Row, Table, bindparam, event, text
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy import ColumnElement, Executable, Row, Table, any_, bindparam, event, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -24,6 +24,7 @@ from sqlalchemy.sql.dml import Update
 from sqlalchemy.sql.selectable import Select
 from sqlmodel import SQLModel
 
+from hubkit import bulk
 from hubkit.clock import Clock
 from hubkit.contracts.envelope import Contract, encode
 from hubkit.ids import new_id
@@ -111,9 +112,14 @@ class Tx:
         return found[0] if found else None
 
     async def insert(self, model: Model, rows: Rows) -> None:
-        """Insert rows in one round trip; nothing when there are none."""
-        if rows:
-            await self.conn.execute(table_of(model).insert(), list(rows))
+        """Insert rows, which all have the same columns, in one round trip; nothing when there are none."""
+        if not rows:
+            return
+        table = table_of(model)
+        if self.is_postgresql:
+            await self.conn.execute(bulk.insert(table, tuple(rows[0])), {"rows": bulk.encode(rows)})
+        else:
+            await self.conn.execute(table.insert(), list(rows))
 
     async def insert_new(self, model: Model, rows: Rows, *, conflict: Sequence[str], returning: str) -> set[Any]:
         """Insert the rows that do not stand yet and return `returning` of those that were new.
@@ -123,9 +129,11 @@ class Tx:
         if not rows:
             return set()
         table = table_of(model)
-        build = postgresql_insert if self.is_postgresql else sqlite_insert
-        statement = build(table).on_conflict_do_nothing(index_elements=list(conflict)).returning(table.c[returning])
-        return set((await self.conn.execute(statement, list(rows))).scalars())
+        if self.is_postgresql:
+            new = bulk.insert_new(table, tuple(rows[0]), tuple(conflict), returning)
+            return set((await self.conn.execute(new, {"rows": bulk.encode(rows)})).scalars())
+        inserted = sqlite_insert(table).on_conflict_do_nothing(index_elements=list(conflict))
+        return set((await self.conn.execute(inserted.returning(table.c[returning]), list(rows))).scalars())
 
     async def update_each(self, model: Model, key: str, rows: Rows) -> None:
         """Update one row for each mapping, found by `key`; all mappings have the same columns."""
@@ -133,11 +141,23 @@ class Tx:
             return
         table = table_of(model)
         names = [name for name in rows[0] if name != key]
+        if self.is_postgresql:
+            await self.conn.execute(bulk.update(table, key, tuple(names)), {"rows": bulk.encode(rows)})
+            return
         statement: Update = table.update().where(table.c[key] == bindparam("_key"))
         statement = statement.values({name: bindparam(f"_{name}") for name in names})
         await self.conn.execute(
             statement, [{"_key": row[key], **{f"_{name}": row[name] for name in names}} for row in rows]
         )
+
+    def among(self, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+        """Return the condition that a column has one of these values.
+
+        On PostgreSQL they are one array parameter, so that the statement is the same for any number of them.
+        """
+        if self.is_postgresql:
+            return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
+        return column.in_(list(values))
 
     def emit(self, data: Contract, subject: UUID | str) -> UUID:
         """Say what happened: stored with this transaction, published after it. Returns the event's id."""
@@ -161,7 +181,7 @@ class Tx:
 
     async def _finish(self) -> None:
         if self.events:
-            await self.conn.execute(OUTBOX.insert(), self.events)
+            await self.insert(OUTBOX, self.events)
 
     def _committed(self) -> None:
         for callback in self._after:
@@ -235,6 +255,11 @@ class Database:
             await self._reader.dispose()
 
 
+#: A service finds rows by their keys, a batch at a time. Plans are kept with the connection and must not depend on
+#: what the statistics of a young table said when it was opened.
+_PLANNING = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
 def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
     return create_async_engine(
         url,
@@ -246,7 +271,7 @@ def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
         connect_args={
             "timeout": 5,
             "command_timeout": 15,
-            "server_settings": {"application_name": f"onward-{source}", "statement_timeout": "10000", "jit": "off"},
+            "server_settings": {"application_name": f"onward-{source}", "statement_timeout": "10000", **_PLANNING},
         },
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import func, select, text, update
 
 from hubkit.bus import Bus, PublishError
 from hubkit.contracts.envelope import pack
@@ -163,7 +163,7 @@ class Relay:
                 async with self._db.transaction() as tx:
                     if tx.is_postgresql:
                         await tx.run(text("SET LOCAL synchronous_commit = off"))
-                    await tx.run(_MARK, [{"_id": id, "_now": tx.now} for id in ids])
+                    await tx.run(update(OUTBOX).where(tx.among(OUTBOX.c.id, ids)).values(published_at=tx.now))
             except BaseException:
                 self._confirmed.extend(ids)
                 raise
@@ -194,9 +194,6 @@ class Relay:
             depth, oldest = tuple(counted) if counted else (0, None)
             OUTBOX_DEPTH.labels(self._db.source).set(depth)
             OUTBOX_AGE.labels(self._db.source).set((tx.now - oldest).total_seconds() if oldest else 0)
-
-
-_MARK = update(OUTBOX).where(OUTBOX.c.id == bindparam("_id")).values(published_at=bindparam("_now"))
 
 
 async def _until_lost(connection: Any, task: "asyncio.Task[Any] | None") -> None:
