@@ -19,10 +19,8 @@ from hubkit.telemetry import DELIVERIES, DELIVERIES_WAITING
 from hubkit.webhooks import sign
 from services.partners.actions.deps import Deps
 from services.partners.actions.dispatch import Result, claim, keep_house, record
-from services.partners.actions.outgoing import ATTEMPT_S, Outgoing
+from services.partners.actions.outgoing import ATTEMPT_S, HELD_PER_SENDER, Outgoing
 
-#: How many deliveries are held for each one that is being sent.
-_HELD_PER_SENDER = 2
 _BATCH = 256
 _GATHER_S = 0.005
 _POLL_S = 1.0
@@ -43,8 +41,8 @@ class Lanes:
     """
 
     def __init__(self, senders: int, per_endpoint: int) -> None:
-        self.most_each = per_endpoint * _HELD_PER_SENDER
-        self._most = senders * _HELD_PER_SENDER
+        self.most_each = per_endpoint * HELD_PER_SENDER
+        self._most = senders * HELD_PER_SENDER
         self._per_endpoint = per_endpoint
         self._held: Counter[UUID] = Counter()
         self._running: Counter[UUID] = Counter()

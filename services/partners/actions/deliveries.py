@@ -16,7 +16,7 @@ from hubkit.ids import new_id
 from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
-from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys
+from services.partners.actions.outgoing import HELD_PER_SENDER, LEASE, Lease, Outgoing, began, signing_keys
 from services.partners.actions.permits import settle_permits
 from services.partners.model import SENT
 from services.partners.store import deliveries, endpoints
@@ -83,6 +83,7 @@ class _Desk:
         self._rows: list[dict[str, Any]] = []
         self._leased: dict[UUID, Outgoing] = {}
         self._keys: dict[UUID, tuple[str, ...] | None] = {}
+        self._most_each = deps.endpoint_concurrency * HELD_PER_SENDER
         self._per_endpoint: Counter[UUID] = Counter()
         self._permits: set[UUID] = set()
 
@@ -120,7 +121,7 @@ class _Desk:
 
     def _may_go_now(self, notice: Notice, endpoint: Row[Any]) -> bool:
         is_open = endpoint.status == "active" and not endpoint.openings
-        if not is_open or self._per_endpoint[endpoint.id] >= self._deps.endpoint_concurrency:
+        if not is_open or self._per_endpoint[endpoint.id] >= self._most_each:
             return False
         if notice.type == SENT:
             # A permit is for one attempt: with two endpoints the second asks for its own.

@@ -21,6 +21,8 @@ LEASE = timedelta(seconds=20)
 ATTEMPT_S = 10.0
 #: How long after the permit was asked for an attempt may still begin, so that it ends within lease and permit.
 START_WITHIN_S = LEASE.total_seconds() - ATTEMPT_S
+#: How many deliveries are held in memory for each that may be sent at once.
+HELD_PER_SENDER = 4
 
 _log = logging.getLogger(__name__)
 

@@ -515,3 +515,20 @@ async def test_the_trace_goes_along(world: World) -> None:
         reset_traceparent(token)
         await world.states(delivered=1)
         assert receiver.received[0].headers["traceparent"] == trace
+
+
+async def test_two_processes_share_a_backlog_and_send_nothing_twice(postgres_url: str) -> None:
+    async with (
+        open_world(postgres_url) as first,
+        open_world(postgres_url) as second,
+        receiving(status(200)) as receiver,
+    ):
+        partners = [await first.partner() for _ in range(3)]
+        for partner in partners:
+            await first.endpoint(partner, receiver.url)
+            await first.notify(partner, 60)
+        async with dispatching(first), dispatching(second):
+            await first.states(delivered=180)
+        assert len({hook.id for hook in receiver.received}) == len(receiver.received) == 180
+        assert set(await first.statuses()) == {"sent"}
+        assert await first.unsettled() == 0
