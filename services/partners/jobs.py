@@ -9,7 +9,8 @@ import logging
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hubkit.db import Database, is_disconnect
@@ -25,6 +26,9 @@ _BATCH = 256
 _GATHER_S = 0.005
 _POLL_S = 1.0
 _HOUSE_S = 5.0
+_LAST_WRITE_S = 5.0
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +133,10 @@ class Dispatcher:
         while not self._results.empty():
             self._unwritten.append(self._results.get_nowait())
         try:
-            await self._write()
+            async with asyncio.timeout(_LAST_WRITE_S):
+                await self._write()
+        except TimeoutError:
+            _log.warning("results_not_written", extra={"count": len(self._unwritten)})
         finally:
             await self._client.aclose()
 
@@ -139,10 +146,14 @@ class Dispatcher:
         lanes = self._lanes
         if lanes.free <= 0:
             return 0
-        async with self._db.transaction() as tx:
-            claimed = await claim(
-                tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
-            )
+
+        async def lease() -> list[Outgoing]:
+            async with self._db.transaction() as tx:
+                return await claim(
+                    tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
+                )
+
+        claimed = await _whole(lease())
         if claimed:
             self.take(claimed)
         return len(claimed)
@@ -230,8 +241,11 @@ class Dispatcher:
                 _log.error("result_lost", extra=extra, exc_info=failure)
 
     async def _record(self, results: Sequence[Result]) -> None:
-        async with self._db.transaction() as tx:
-            await record(tx, self._deps, results)
+        async def write() -> None:
+            async with self._db.transaction() as tx:
+                await record(tx, self._deps, results)
+
+        await _whole(write())
         if any(result.attempt is None for result in results):
             self._lanes.wake.set()
         for result in results:
@@ -243,8 +257,11 @@ class Dispatcher:
             await asyncio.sleep(_HOUSE_S)
 
     async def _keep_house(self) -> int:
-        async with self._db.transaction() as tx:
-            counts = await keep_house(tx, self._deps)
+        async def tidy() -> dict[str, int]:
+            async with self._db.transaction() as tx:
+                return await keep_house(tx, self._deps)
+
+        counts = await _whole(tidy())
         for state, count in counts.items():
             DELIVERIES_WAITING.labels(state).set(count)
         return len(counts)
@@ -258,6 +275,19 @@ def install(service: Service, deps: Deps) -> Dispatcher:
     service.loop("dispatcher", dispatcher.run)
     service.on_stop(dispatcher.aclose)
     return dispatcher
+
+
+async def _whole(transaction: Coroutine[Any, Any, T]) -> T:
+    """Finish a transaction although the loop around it is cancelled.
+
+    A connection that is dropped in the middle is lost to its pool, and SQLite's pool of writers has one.
+    """
+    task = asyncio.ensure_future(transaction)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _patiently(what: str, action: Callable[[], Awaitable[int]]) -> int:
