@@ -21,6 +21,9 @@ from services.intake.store import transfers
 
 _log = logging.getLogger(__name__)
 
+#: More rows of one piece that cannot be stored than this are no fault of the rows.
+_MOST_UNSTORABLE = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -73,7 +76,13 @@ def _row(line: Line, result: Registered | HubError | None) -> dict[str, Any]:
 
 
 async def store_lines(db: Database, deps: Deps, transfer_id: UUID, lines: Sequence[Line]) -> None:
-    """Store rows in one transaction; if that fails, each in its own, so that one bad row does not stop the file."""
+    """Store rows in one transaction; if that fails, each in its own, so that one bad row does not stop the file.
+
+    Raises
+    ------
+    Exception
+        What the database raised, when it is away or when more than a few rows fail: then it is not the rows' fault.
+    """
     try:
         async with db.transaction() as tx:
             await take_lines(tx, deps, transfer_id, lines)
@@ -81,14 +90,23 @@ async def store_lines(db: Database, deps: Deps, transfer_id: UUID, lines: Sequen
         if is_disconnect(error):
             raise
         _log.warning("transfer_split", extra={"count": len(lines), "error": type(error).__name__})
-        if len(lines) == 1:
-            fault = FieldError("", "not_stored", "this row could not be stored")
-            lines = [Line(lines[0].line, None, [fault])]
+        await _store_each(db, deps, transfer_id, lines)
+
+
+async def _store_each(db: Database, deps: Deps, transfer_id: UUID, lines: Sequence[Line]) -> None:
+    fault = FieldError("", "not_stored", "this row could not be stored")
+    failed: list[Line] = []
+    for line in lines:
+        try:
             async with db.transaction() as tx:
-                await take_lines(tx, deps, transfer_id, lines)
-            return
-        for line in lines:
-            await store_lines(db, deps, transfer_id, [line])
+                await take_lines(tx, deps, transfer_id, [line])
+        except Exception as error:
+            failed.append(Line(line.line, None, [fault]))
+            if is_disconnect(error) or len(failed) > _MOST_UNSTORABLE:
+                raise
+    if failed:
+        async with db.transaction() as tx:
+            await take_lines(tx, deps, transfer_id, failed)
 
 
 async def finish_transfer(tx: Tx, transfer_id: UUID) -> None:

@@ -25,7 +25,9 @@ async def claim_keys(tx: Tx, rows: Rows) -> dict[UUID, tuple[bytes, UUID]]:
     standing = [row["slot"] for row in ordered if row["slot"] not in new]
     if not standing:
         return {}
-    found = await tx.rows(select(_KEY.c.slot, _KEY.c.request, _KEY.c.referral_id).where(_KEY.c.slot.in_(standing)))
+    found = await tx.rows(
+        select(_KEY.c.slot, _KEY.c.request, _KEY.c.referral_id).where(tx.among(_KEY.c.slot, standing))
+    )
     return {row.slot: (row.request, row.referral_id) for row in found}
 
 
@@ -56,7 +58,7 @@ async def lock_by_source(tx: Tx, sources: Collection[tuple[str, str]]) -> dict[t
         found = await tx.rows(_LOCK_POSTGRESQL, {"organisations": organisations, "references": references})
     else:
         by_organisation = _REFERRAL.c.source_organisation.in_({organisation for organisation, _ in sources})
-        by_reference = _REFERRAL.c.source_reference.in_([reference for _, reference in sources])
+        by_reference = tx.among(_REFERRAL.c.source_reference, [reference for _, reference in sources])
         found = await tx.rows(select(*_STANDING).where(by_organisation, by_reference))
     by_source = {(row.source_organisation, row.source_reference): row for row in found}
     return {source: by_source[source] for source in sources if source in by_source}
@@ -98,7 +100,7 @@ async def change_referrals(tx: Tx, rows: Rows) -> None:
 
 async def lock_case_versions(tx: Tx, referral_ids: Collection[UUID]) -> dict[UUID, int]:
     """Return the version of the case that each referral knows, locked; unknown referrals are left out."""
-    query = select(_REFERRAL.c.id, _REFERRAL.c.case_version).where(_REFERRAL.c.id.in_(list(referral_ids)))
+    query = select(_REFERRAL.c.id, _REFERRAL.c.case_version).where(tx.among(_REFERRAL.c.id, referral_ids))
     return {row.id: row.case_version for row in await tx.rows(query.order_by(_REFERRAL.c.id).with_for_update())}
 
 
@@ -120,7 +122,7 @@ async def keep_onward(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 async def _lock_onward(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, int]:
-    query = select(_ONWARD.c.onward_referral_id, _ONWARD.c.version).where(_ONWARD.c.onward_referral_id.in_(list(ids)))
+    query = select(_ONWARD.c.onward_referral_id, _ONWARD.c.version).where(tx.among(_ONWARD.c.onward_referral_id, ids))
     found = await tx.rows(query.order_by(_ONWARD.c.onward_referral_id).with_for_update())
     return {row.onward_referral_id: row.version for row in found}
 

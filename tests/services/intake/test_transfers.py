@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.intake.actions import transfers
+from services.intake.actions.register import register_referrals
 from services.intake.api.formats import COLUMNS, MAX_ROW_BYTES, read_rows
 from tests.services.intake.support import Intake, referral
 
@@ -188,6 +190,24 @@ async def test_a_file_that_breaks_off_keeps_its_rows_and_says_so(intake: Intake)
         row = await tx.row(text("SELECT status, accepted FROM transfer"))
     assert row is not None
     assert tuple(row) == ("incomplete", 250)
+
+
+@pytest.mark.parametrize(("bad", "expected"), [(2, ("completed", 8, 2)), (5, ("incomplete", 0, 0))])
+async def test_rows_that_cannot_be_stored_are_rejected_unless_there_are_many(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, bad: int, expected: tuple[str, int, int]
+) -> None:
+    async def fail_some(tx: Any, deps: Any, commands: list[Any]) -> Any:
+        if any(int(one.referral.source.reference.removeprefix("CMS-")) < bad for one in commands):
+            raise ValueError
+        return await register_referrals(tx, deps, commands)
+
+    monkeypatch.setattr(transfers, "register_referrals", fail_some)
+    response = await intake.transfer(ndjson(*(body(n) for n in range(10))))
+    assert response.status_code == (202 if expected[0] == "completed" else 500)
+    async with intake.db.reading() as tx:
+        row = await tx.row(text("SELECT status, accepted, rejected FROM transfer"))
+    assert row is not None
+    assert tuple(row) == expected
 
 
 async def stream(content: bytes, size: int) -> AsyncIterator[bytes]:
