@@ -74,6 +74,7 @@ class Inbox:
         self._contracts = {contract.TYPE: contract for contract in handlers}
         self._handlers = {contract.TYPE: handler for contract, handler in handlers.items()}
         self._arrivals: asyncio.Queue[Message] = asyncio.Queue()
+        self._in_hand: list[Message] = []
         self._retry = asyncio.Event()
         bus.subscribe(service, list(self._contracts), self._arrivals.put_nowait)
 
@@ -85,16 +86,22 @@ class Inbox:
 
     async def _take_in(self) -> None:
         while True:
-            messages = [await self._arrivals.get()]
-            arrived, dead = self._read(messages[0])
+            # In hand until acknowledged: the broker sends nothing again while the connection lives, so a loop that
+            # was ended goes on with what it had.
+            messages = self._in_hand
+            if not messages:
+                messages.append(await self._arrivals.get())
+            arrived: list[_Arrived] = []
+            dead: list[dict[str, Any]] = []
+            for message in messages:
+                self._read_into(arrived, dead, message)
             while len(arrived) < BATCH_LIMIT and not self._arrivals.empty():
                 messages.append(self._arrivals.get_nowait())
-                more, more_dead = self._read(messages[-1])
-                arrived += more
-                dead += more_dead
+                self._read_into(arrived, dead, messages[-1])
             await self._store_or_process(arrived, dead)
             for message in messages:
                 await message.ack()
+            messages.clear()
 
     async def _store_or_process(self, arrived: list[_Arrived], dead: list[dict[str, Any]]) -> None:
         """Return once everything is in the database, one way or the other; while it is away, wait for it."""
@@ -121,6 +128,11 @@ class Inbox:
                 tries += 1
                 _log.warning("inbox_waits_for_database", extra={"attempt": tries, "error": type(error).__name__})
                 await asyncio.sleep(min(5.0, 0.2 * 2**tries))
+
+    def _read_into(self, arrived: list[_Arrived], dead: list[dict[str, Any]], message: Message) -> None:
+        more, more_dead = self._read(message)
+        arrived += more
+        dead += more_dead
 
     def _read(self, message: Message) -> tuple[list[_Arrived], list[dict[str, Any]]]:
         """Return a message's events, and a dead row for whatever in it cannot be read."""
@@ -213,7 +225,13 @@ class Inbox:
 
     async def _retry_loop(self) -> None:
         while True:
-            wait_s = await self._retry_due()
+            try:
+                wait_s = await self._retry_due()
+            except Exception as error:
+                if not is_disconnect(error):
+                    raise
+                _log.warning("retries_wait_for_database", extra={"error": type(error).__name__})
+                wait_s = _POLL_S
             try:
                 await asyncio.wait_for(self._retry.wait(), wait_s)
             except TimeoutError:
