@@ -1,6 +1,6 @@
 """Referrals, their idempotency keys, and the news of what became of them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -113,7 +113,7 @@ async def keep_onward(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     known = [row for row in ordered if row["onward_referral_id"] not in new]
     if not known:
         return
-    versions = await _lock_onward(tx, (row["onward_referral_id"] for row in known))
+    versions = await _lock_onward(tx, [row["onward_referral_id"] for row in known])
     newer = [row for row in known if row["version"] > versions[row["onward_referral_id"]]]
     names = ("onward_referral_id", "status", "version")
     await tx.update_each(
@@ -121,8 +121,10 @@ async def keep_onward(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-async def _lock_onward(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, int]:
-    query = select(_ONWARD.c.onward_referral_id, _ONWARD.c.version).where(tx.among(_ONWARD.c.onward_referral_id, ids))
+async def _lock_onward(tx: Tx, ids: Collection[UUID]) -> dict[UUID, int]:
+    query = select(_ONWARD.c.onward_referral_id, _ONWARD.c.version).where(
+        tx.among(_ONWARD.c.onward_referral_id, list(ids))
+    )
     found = await tx.rows(query.order_by(_ONWARD.c.onward_referral_id).with_for_update())
     return {row.onward_referral_id: row.version for row in found}
 
