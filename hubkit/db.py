@@ -6,6 +6,7 @@ transaction and handed to the relay once it has committed.
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -204,14 +205,15 @@ class Database:
         self.source = source
         self.clock = clock
         self.is_postgresql = url.startswith("postgresql")
+        self._threads: list[threading.Thread] = []
         #: Called with the outbox rows of each committed transaction.
         self.on_events: Callable[[list[dict[str, Any]]], None] = lambda _rows: None
         if self.is_postgresql:
             self._writer = self._reader = _postgresql_engine(url, pool_size, source)
         else:
             # One writer connection: SQLite has one writer, and a pool of one queues fairly where its own lock polls.
-            self._writer = _sqlite_engine(url, size=1, begin="BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(url, size=4, begin="BEGIN")
+            self._writer = _sqlite_engine(url, self._threads, size=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, self._threads, size=4, begin="BEGIN")
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -253,6 +255,9 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+        for thread in self._threads:
+            # One whose query was cancelled still answers to the loop; it must not find the loop closed.
+            await asyncio.to_thread(thread.join, 5)
 
 
 #: A service finds rows by their keys, a batch at a time. Plans are kept with the connection and must not depend on
@@ -276,7 +281,7 @@ def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: str, *, size: int, begin: str) -> AsyncEngine:
+def _sqlite_engine(url: str, threads: list[threading.Thread], *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
         url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=30, **_OPTIONS
     )
@@ -284,6 +289,7 @@ def _sqlite_engine(url: str, *, size: int, begin: str) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not open transactions by itself
+        threads.append(connection.driver_connection._thread)
         cursor = connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")

@@ -23,7 +23,7 @@ async def save_cases(tx: Tx, cases: Sequence[CaseFacts]) -> set[UUID]:
     stored: set[UUID] = await tx.insert_new(_CASE, list(rows.values()), conflict=["case_id"], returning="case_id")
     others = [id for id in rows if id not in stored]
     if others:
-        query = select(_CASE.c.case_id, _CASE.c.version).where(_CASE.c.case_id.in_(others))
+        query = select(_CASE.c.case_id, _CASE.c.version).where(tx.among(_CASE.c.case_id, others))
         known = {row.case_id: row.version for row in await tx.rows(query.order_by(_CASE.c.case_id).with_for_update())}
         newer = [rows[id] for id in others if rows[id]["version"] > known[id]]
         await tx.update_each(_CASE, "case_id", newer)
@@ -33,7 +33,9 @@ async def save_cases(tx: Tx, cases: Sequence[CaseFacts]) -> set[UUID]:
 
 async def find_cases(tx: Tx, ids: Collection[UUID]) -> dict[UUID, CaseFacts]:
     """Return the known cases among `ids`, locked until the transaction ends."""
-    rows = await tx.rows(select(_CASE).where(_CASE.c.case_id.in_(ids)).order_by(_CASE.c.case_id).with_for_update())
+    rows = await tx.rows(
+        select(_CASE).where(tx.among(_CASE.c.case_id, ids)).order_by(_CASE.c.case_id).with_for_update()
+    )
     return {row.case_id: CaseFacts(**{key: row._mapping[key] for key in _CASE_FIELDS}) for row in rows}
 
 
@@ -46,7 +48,7 @@ async def list_services(tx: Tx, kinds: Collection[str]) -> dict[str, list[Listin
     """Return the listed services of each kind."""
     found: dict[str, list[Listing]] = {kind: [] for kind in kinds}
     if kinds:
-        for row in await tx.rows(select(_LISTING).where(_LISTING.c.kind.in_(kinds))):
+        for row in await tx.rows(select(_LISTING).where(tx.among(_LISTING.c.kind, kinds))):
             found[row.kind].append(_listing(row))
     return found
 
@@ -65,19 +67,19 @@ async def list_pathways(tx: Tx, case_ids: Collection[UUID]) -> list[Pathway]:
     """Return all pathways of the cases, locked until the transaction ends."""
     if not case_ids:
         return []
-    query = select(_PATHWAY).where(_PATHWAY.c.case_id.in_(case_ids)).order_by(_PATHWAY.c.id).with_for_update()
+    query = select(_PATHWAY).where(tx.among(_PATHWAY.c.case_id, case_ids)).order_by(_PATHWAY.c.id).with_for_update()
     return [_pathway(row) for row in await tx.rows(query)]
 
 
 async def find_pathways(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Pathway]:
     """Return the pathways among `ids`, locked until the transaction ends."""
-    query = select(_PATHWAY).where(_PATHWAY.c.id.in_(ids)).order_by(_PATHWAY.c.id).with_for_update()
+    query = select(_PATHWAY).where(tx.among(_PATHWAY.c.id, ids)).order_by(_PATHWAY.c.id).with_for_update()
     return {row.id: _pathway(row) for row in await tx.rows(query)}
 
 
 async def list_revivable(tx: Tx, kinds: Collection[str], limit: int) -> list[Pathway]:
     """Return pathways of these kinds that had no candidate left, oldest first, locked."""
-    query = select(_PATHWAY).where(_PATHWAY.c.need.in_(kinds), _PATHWAY.c.status.in_(REVIVABLE))
+    query = select(_PATHWAY).where(tx.among(_PATHWAY.c.need, kinds), _PATHWAY.c.status.in_(REVIVABLE))
     return [_pathway(row) for row in await tx.rows(query.order_by(_PATHWAY.c.id).limit(limit).with_for_update())]
 
 
@@ -89,7 +91,7 @@ async def list_unanswered(tx: Tx, now: datetime, limit: int) -> list[Pathway]:
 
 async def kinds_of_partner(tx: Tx, partner_ids: Collection[UUID]) -> set[str]:
     """Return the kinds of service that these partners offer."""
-    rows = await tx.rows(select(_LISTING.c.kind).where(_LISTING.c.partner_id.in_(partner_ids)).distinct())
+    rows = await tx.rows(select(_LISTING.c.kind).where(tx.among(_LISTING.c.partner_id, partner_ids)).distinct())
     return {row.kind for row in rows}
 
 

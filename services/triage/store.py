@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from hubkit.db import Tx
+from hubkit.db import Tx, table_of
 from hubkit.ids import new_id
 from services.triage.model import (
     CaseChange,
@@ -34,7 +34,7 @@ async def lock_cases(tx: Tx, referral_ids: Collection[UUID]) -> dict[UUID, Store
         CaseRow.referral_id, CaseRow.id, CaseRow.referral_version, CaseRow.version, CaseRow.opened_at,
         CaseRow.assessed_needs,
     )  # fmt: skip
-    query = select(*columns).where(col(CaseRow.referral_id).in_(referral_ids))  # type: ignore[call-overload]
+    query = select(*columns).where(tx.among(table_of(CaseRow).c.referral_id, referral_ids))  # type: ignore[call-overload]
     rows = await tx.rows(query.order_by(CaseRow.id).with_for_update())
     return {
         row.referral_id: StoredCase(
@@ -121,7 +121,7 @@ async def plan_contacts(tx: Tx, changes: Sequence[CaseChange], versions: Version
     standing = [change.case_id for change in changes if change.before is not None]
     if standing:
         waits = col(ContactRow.state).in_((ContactState.PLANNED, ContactState.SUSPENDED))
-        replaced = update(ContactRow).where(col(ContactRow.case_id).in_(standing), waits)
+        replaced = update(ContactRow).where(tx.among(table_of(ContactRow).c.case_id, standing), waits)
         await tx.run(replaced.values(state=ContactState.REPLACED))
     planned = [(change.case_id, contact) for change in changes for contact in change.triaged.contacts]
     await tx.insert(ContactRow, [_contact_row(tx, case_id, contact, versions) for case_id, contact in planned])

@@ -48,13 +48,13 @@ _CASE = (
 
 async def lock_cases(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, Case]:
     """Take the row locks of cases, in id order; unknown ones are absent."""
-    query = select(*_CASE).where(_case.case_id.in_(case_ids)).order_by(_case.case_id).with_for_update()
+    query = select(*_CASE).where(tx.among(_case.case_id, case_ids)).order_by(_case.case_id).with_for_update()
     return {row.case_id: Case(**row._mapping) for row in await tx.rows(query)}
 
 
 async def lock_cases_of(tx: Tx, onward_ids: Collection[UUID]) -> dict[UUID, Case]:
     """Take the row locks of the cases that onward referrals belong to, in id order."""
-    wanted = select(_onward.case_id).where(_onward.id.in_(onward_ids))
+    wanted = select(_onward.case_id).where(tx.among(_onward.id, onward_ids))
     query = select(*_CASE).where(_case.case_id.in_(wanted)).order_by(_case.case_id).with_for_update()
     return {row.case_id: Case(**row._mapping) for row in await tx.rows(query)}
 
@@ -104,7 +104,7 @@ async def consents_of(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, tuple[ga
         _consent.expires_at,
     )
     found: dict[UUID, tuple[gate.Consent, ...]] = {}
-    for row in await tx.rows(select(*columns).where(_consent.case_id.in_(case_ids))):
+    for row in await tx.rows(select(*columns).where(tx.among(_consent.case_id, case_ids))):
         consent = gate.Consent(
             row.id,
             row.hop,
@@ -134,7 +134,7 @@ async def add_permits(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 async def settle(tx: Tx, permit_ids: Collection[UUID]) -> None:
     """Mark permits as used up."""
-    statement = update(Permit).where(_permit.id.in_(permit_ids), _permit.settled_at.is_(None))
+    statement = update(Permit).where(tx.among(_permit.id, permit_ids), _permit.settled_at.is_(None))
     await tx.run(statement.values(settled_at=tx.now))
 
 
@@ -153,7 +153,7 @@ async def add_disclosure(tx: Tx, row: Mapping[str, Any]) -> None:
 
 async def disclosures_of(tx: Tx, onward_ids: Collection[UUID]) -> list[Disclosure]:
     """Return what was disclosed for onward referrals, oldest first."""
-    query = select(Disclosure).where(_disclosure.onward_referral_id.in_(onward_ids)).order_by(_disclosure.id)
+    query = select(Disclosure).where(tx.among(_disclosure.onward_referral_id, onward_ids)).order_by(_disclosure.id)
     return await tx.models(query)
 
 

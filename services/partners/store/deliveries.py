@@ -48,7 +48,7 @@ async def lease(tx: Tx, delivery_ids: Collection[UUID], token: UUID, until: date
     """Lease those that are still to be had and return their ids."""
     statement = (
         update(_DELIVERY)
-        .where(_DELIVERY.c.id.in_(delivery_ids), _DELIVERY.c.state == "queued", _DELIVERY.c.due_at <= tx.now)
+        .where(tx.among(_DELIVERY.c.id, delivery_ids), _DELIVERY.c.state == "queued", _DELIVERY.c.due_at <= tx.now)
         .values(lease_token=token, due_at=until)
         .returning(_DELIVERY.c.id)
     )
@@ -57,7 +57,7 @@ async def lease(tx: Tx, delivery_ids: Collection[UUID], token: UUID, until: date
 
 async def locked(tx: Tx, delivery_ids: Collection[UUID]) -> Sequence[Row[Any]]:
     """Lock these deliveries and return them."""
-    query = select(_DELIVERY).where(_DELIVERY.c.id.in_(delivery_ids)).order_by(_DELIVERY.c.id)
+    query = select(_DELIVERY).where(tx.among(_DELIVERY.c.id, delivery_ids)).order_by(_DELIVERY.c.id)
     return await tx.rows(query.with_for_update())
 
 
@@ -82,7 +82,7 @@ async def stop_each(tx: Tx, reasons: Mapping[UUID, str]) -> None:
 async def stop_news(tx: Tx, onward_ids: Collection[UUID], type: str, reason: str) -> None:
     """Stop what waits of one type, as `stop_each`."""
     statement = update(_DELIVERY).where(
-        _DELIVERY.c.onward_referral_id.in_(onward_ids),
+        tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
         _DELIVERY.c.type == type,
         _DELIVERY.c.state.in_(_WAITING),
     )
@@ -92,7 +92,7 @@ async def stop_news(tx: Tx, onward_ids: Collection[UUID], type: str, reason: str
 async def begun(tx: Tx, onward_ids: Collection[UUID], type: str) -> Sequence[Row[Any]]:
     """Return the deliveries of one type of which an attempt was made or is under way."""
     query = select(_DELIVERY).where(
-        _DELIVERY.c.onward_referral_id.in_(onward_ids),
+        tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
         _DELIVERY.c.type == type,
         or_(_DELIVERY.c.attempts > 0, _DELIVERY.c.lease_token.is_not(None)),
     )
@@ -113,7 +113,7 @@ async def elsewhere(tx: Tx, onward_ids: Collection[UUID], type: str) -> set[UUID
         select(_DELIVERY.c.onward_referral_id)
         .join(_ENDPOINT, _ENDPOINT.c.id == _DELIVERY.c.endpoint_id)
         .where(
-            _DELIVERY.c.onward_referral_id.in_(onward_ids),
+            tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
             _DELIVERY.c.type == type,
             _DELIVERY.c.state.in_((*_WAITING, "delivered")),
             _ENDPOINT.c.status != "deleted",
@@ -144,9 +144,9 @@ async def unpark(tx: Tx, endpoint_id: UUID, reasons: Sequence[str]) -> None:
 async def replay(tx: Tx, delivery_ids: Collection[UUID] | None, states: Sequence[str]) -> int:
     """Queue deliveries in these states afresh, those named or all, at active endpoints; returns how many."""
     active = select(_ENDPOINT.c.id).where(_ENDPOINT.c.status == "active")
-    conditions = [_DELIVERY.c.state.in_(states), _DELIVERY.c.endpoint_id.in_(active)]
+    conditions: list[ColumnElement[bool]] = [_DELIVERY.c.state.in_(states), _DELIVERY.c.endpoint_id.in_(active)]
     if delivery_ids is not None:
-        conditions.append(_DELIVERY.c.id.in_(delivery_ids))
+        conditions.append(tx.among(_DELIVERY.c.id, delivery_ids))
     return await _requeue(tx, *conditions)
 
 
@@ -182,7 +182,7 @@ async def one(tx: Tx, partner_id: UUID, delivery_id: UUID) -> Row[Any] | None:
 
 async def attempts_of(tx: Tx, delivery_ids: Collection[UUID]) -> Sequence[Row[Any]]:
     """Return the attempts of these deliveries, oldest first."""
-    return await tx.rows(select(_ATTEMPT).where(_ATTEMPT.c.delivery_id.in_(delivery_ids)).order_by(_ATTEMPT.c.id))
+    return await tx.rows(select(_ATTEMPT).where(tx.among(_ATTEMPT.c.delivery_id, delivery_ids)).order_by(_ATTEMPT.c.id))
 
 
 async def counts(tx: Tx) -> dict[str, int]:

@@ -38,13 +38,13 @@ async def one(tx: Tx, partner_id: UUID, endpoint_id: UUID) -> Row[Any] | None:
 
 async def of_partners(tx: Tx, partner_ids: Collection[UUID]) -> Sequence[Row[Any]]:
     """Return the endpoints of these partners that are not deleted, oldest first."""
-    query = select(_ENDPOINT).where(_ENDPOINT.c.partner_id.in_(partner_ids), _ENDPOINT.c.status != "deleted")
+    query = select(_ENDPOINT).where(tx.among(_ENDPOINT.c.partner_id, partner_ids), _ENDPOINT.c.status != "deleted")
     return await tx.rows(query.order_by(_ENDPOINT.c.id))
 
 
 async def locked(tx: Tx, endpoint_ids: Collection[UUID]) -> Sequence[Row[Any]]:
     """Lock these endpoints and return them."""
-    query = select(_ENDPOINT).where(_ENDPOINT.c.id.in_(endpoint_ids)).order_by(_ENDPOINT.c.id)
+    query = select(_ENDPOINT).where(tx.among(_ENDPOINT.c.id, endpoint_ids)).order_by(_ENDPOINT.c.id)
     return await tx.rows(query.with_for_update())
 
 
@@ -74,7 +74,7 @@ async def change_each(tx: Tx, rows: Rows) -> None:
 
 async def hold_probes(tx: Tx, endpoint_ids: Collection[UUID], until: datetime) -> None:
     """Let nothing else through to these endpoints while their probe is out."""
-    await tx.run(update(_ENDPOINT).where(_ENDPOINT.c.id.in_(endpoint_ids)).values(open_until=until))
+    await tx.run(update(_ENDPOINT).where(tx.among(_ENDPOINT.c.id, endpoint_ids)).values(open_until=until))
 
 
 def breaker_of(row: Row[Any]) -> Breaker:

@@ -29,19 +29,19 @@ async def save(tx: Tx, rows: Sequence[Onward]) -> None:
 
 async def lock(tx: Tx, ids: Collection[UUID]) -> list[Onward]:
     """Take the row locks of onward referrals, in id order; unknown ones are absent."""
-    query = select(*_COLUMNS).where(_onward.id.in_(ids)).order_by(_onward.id)
+    query = select(*_COLUMNS).where(tx.among(_onward.id, ids)).order_by(_onward.id)
     return await _read(tx, query.with_for_update())
 
 
 async def lock_live(tx: Tx, case_ids: Collection[UUID], statuses: Collection[Status]) -> list[Onward]:
     """Take the row locks of the onward referrals of cases that stand in one of `statuses`, in id order."""
-    query = select(*_COLUMNS).where(_onward.case_id.in_(case_ids), _onward.status.in_(statuses))
+    query = select(*_COLUMNS).where(tx.among(_onward.case_id, case_ids), _onward.status.in_(statuses))
     return await _read(tx, query.order_by(_onward.id).with_for_update())
 
 
 async def read(tx: Tx, ids: Collection[UUID]) -> list[Onward]:
     """Return onward referrals; unknown ones are absent."""
-    return await _read(tx, select(*_COLUMNS).where(_onward.id.in_(ids)))
+    return await _read(tx, select(*_COLUMNS).where(tx.among(_onward.id, ids)))
 
 
 async def sent_to(tx: Tx, partner_id: UUID, status: str | None, after: UUID | None, limit: int) -> list[Onward]:

@@ -43,7 +43,7 @@ async def share_partners(tx: Tx, partner_ids: Collection[UUID]) -> dict[UUID, ga
     query = (
         select(*columns)
         .join(Agreement, _agreement.partner_id == _partner.id)
-        .where(_partner.id.in_(partner_ids))
+        .where(tx.among(_partner.id, partner_ids))
         .order_by(_agreement.id)
         .with_for_update(read=True)
     )
@@ -74,7 +74,7 @@ async def list_partners(tx: Tx, after: UUID | None, limit: int) -> list[Partner]
 
 async def services_of(tx: Tx, partner_ids: Collection[UUID]) -> list[Service]:
     """Return the services of partners."""
-    return await tx.models(select(Service).where(_service.partner_id.in_(partner_ids)).order_by(_service.id))
+    return await tx.models(select(Service).where(tx.among(_service.partner_id, partner_ids)).order_by(_service.id))
 
 
 async def list_agreements(tx: Tx, after: UUID | None, limit: int) -> list[Agreement]:

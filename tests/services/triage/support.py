@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -127,11 +126,3 @@ async def running(tmp_path: Path) -> AsyncIterator[Triage]:
             "listener", [contract.TYPE for contract in CONSUMERS if contract.TYPE.startswith("case.")], listen
         )
         yield triage
-    await _sqlite_has_ended()
-
-
-async def _sqlite_has_ended() -> None:
-    """Wait for the driver's threads: one whose query was cancelled at the stop answers to the loop a little later."""
-    async with asyncio.timeout(5):
-        while any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
-            await asyncio.sleep(0.005)
