@@ -532,3 +532,18 @@ async def test_two_processes_share_a_backlog_and_send_nothing_twice(postgres_url
         assert len({hook.id for hook in receiver.received}) == len(receiver.received) == 180
         assert set(await first.statuses()) == {"sent"}
         assert await first.unsettled() == 0
+
+
+async def test_stopping_in_the_middle_leaves_the_database_usable(world: World) -> None:
+    partner = await world.partner()
+    async with receiving(status(200)) as receiver:
+        await world.endpoint(partner, receiver.url)
+        for number in range(10):
+            async with asyncio.timeout(10):
+                async with dispatching(world):
+                    await world.notify(partner, permit=True)
+                    await asyncio.sleep(0.002 * number)
+        world.clock.advance(LEASE)
+        async with dispatching(world):
+            await world.states(delivered=10)
+    assert set(await world.statuses()) == {"sent"}
