@@ -4,8 +4,9 @@
     .venv/bin/python examples/nightly_transfer.py --rows 500 --bad 5 --send          # send to the hub of `make run`
     .venv/bin/python examples/nightly_transfer.py --format csv --seed 7 --send       # the same day every time
 
-Everybody in it is invented. The same seed and day make the same file, so that sending it again shows that nothing is
-taken in twice. Rows are made and sent one after the other: a million need no more memory than ten.
+Everybody in it is invented. The same seed and day make the same file: sent again, all its rows are duplicates, but for
+those that it corrects further down, which change to and fro. Rows are made and sent one after the other: a million need
+no more memory than ten.
 """
 
 import argparse
@@ -70,7 +71,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def day_of_crime(rows: int, seed: int, day: date) -> Iterator[Row]:
+def day_of_crime(rows: int, seed: int, day: date, corrected: float = CORRECTED) -> Iterator[Row]:
     """Yield a day's referrals, in the order in which they were recorded.
 
     A few people come twice for different crimes (repeats), and a few rows come again with a correction under the same
@@ -79,11 +80,12 @@ def day_of_crime(rows: int, seed: int, day: date) -> Iterator[Row]:
     chance = random.Random(f"{seed} {day}")
     recent: list[Row] = []
     for number in range(rows):
-        if recent and chance.random() < CORRECTED:
+        if recent and chance.random() < corrected:
             yield _corrected(chance, chance.choice(recent))
             continue
         person = chance.choice(recent)["person"] if recent and chance.random() < REPEATED else _person(chance, day)
-        row = _referral(chance, person, day, number, rows)
+        recorded = datetime.combine(day, time(), UTC) + timedelta(seconds=86399 * number // rows)
+        row = _referral(chance, person, recorded, f"{seed}-{number + 1:06}")
         recent = [*recent[-199:], row]
         yield row
 
@@ -108,15 +110,15 @@ def _person(chance: random.Random, day: date) -> Row:
     return person
 
 
-def _referral(chance: random.Random, person: Row, day: date, number: int, rows: int) -> Row:
+def _referral(chance: random.Random, person: Row, recorded: datetime, number: str) -> Row:
+    day = recorded.date()
     category, _, likely, helpful = chance.choices(CRIMES, [weight for _, weight, _, _ in CRIMES])[0]
-    recorded = datetime.combine(day, time(), UTC) + timedelta(seconds=86399 * number // max(1, rows))
     markers = {marker for marker, share in likely if chance.random() < share} | _by_age(person, day)
     asked = [need for need in helpful if chance.random() < 0.4]
     row: Row = {
-        "source": {"channel": "police_automatic", "reference": f"CMS-{day:%Y%m%d}-{number + 1:06}"},
+        "source": {"channel": "police_automatic", "reference": f"CMS-{day:%Y%m%d}-{number}"},
         "crime": {
-            "reference": f"99/{day:%j}{number + 1:06}/{day:%y}",
+            "reference": f"99/{day:%j}-{number}/{day:%y}",
             "category": category,
             "occurred_on": (day - timedelta(days=chance.choice((0, 0, 0, 1, 1, 3, 14)))).isoformat(),
             "recorded_at": recorded.isoformat(),
@@ -287,6 +289,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=460, help="how many rows; 460 is an average force's day")
     parser.add_argument("--bad", type=int, default=0, help="how many of them are wrong on purpose")
+    parser.add_argument("--corrected", type=float, default=CORRECTED, help="share of rows that correct earlier ones")
     parser.add_argument("--format", choices=sorted(FORMATS), default="ndjson")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other people")
     parser.add_argument("--day", type=date.fromisoformat, help="the day, as 2026-11-18; yesterday if not given")
@@ -295,7 +298,7 @@ def main() -> None:
     parser.add_argument("--demo", default=".data/demo.json", help="who we are and where the hub is")
     arguments = parser.parse_args()
     day = arguments.day or (datetime.now(UTC) - timedelta(days=1)).date()
-    made = day_of_crime(arguments.rows, arguments.seed, day)
+    made = day_of_crime(arguments.rows, arguments.seed, day, arguments.corrected)
     write, media_type = FORMATS[arguments.format]
     content = write(spoil(made, arguments.rows, arguments.bad, arguments.seed))
     if arguments.send:
