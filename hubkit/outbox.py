@@ -32,7 +32,7 @@ _MEMORY_LIMIT = 20_000
 _SWEEP_S = 1.0
 _SWEEP_LIMIT = 2_000
 _MARK_S = 0.05
-_BACKOFF_S = (0.5, 30.0)
+_BACKOFF_S = (0.5, 5.0)
 
 _log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
@@ -51,6 +51,7 @@ class Relay:
         self._sweep_now = asyncio.Event()
         self._leading = not db.is_postgresql
         self._failures = 0
+        self._is_well = asyncio.Event()  # the broker confirmed last
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         db.on_events = self.feed
 
@@ -119,7 +120,9 @@ class Relay:
             self._wake.clear()
             if self._failures:
                 low, high = _BACKOFF_S
-                await asyncio.sleep(random.uniform(0.1, min(high, low * 2 ** min(self._failures, 8))))  # noqa: S311
+                wait_s = random.uniform(0.1, min(high, low * 2 ** min(self._failures, 8)))  # noqa: S311
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._is_well.wait(), wait_s)
             for type in list(self._waiting):
                 waiting = self._waiting[type]
                 while waiting:
@@ -137,6 +140,7 @@ class Relay:
             await self._bus.publish(type, pack([row["body"].encode() for row in rows]), str(new_id()))
         except PublishError as error:
             self._failures += 1
+            self._is_well.clear()
             OUTBOX_FAILURES.labels(self._db.source).inc()
             if self._failures in (1, 10) or self._failures % 100 == 0:
                 extra = {"event_type": type, "count": len(rows), "error": str(error)[:100]}
@@ -145,6 +149,7 @@ class Relay:
             self._wake.set()
         else:
             self._failures = 0
+            self._is_well.set()
             OUTBOX_PUBLISHED.labels(self._db.source, type).inc(len(rows))
             self._confirmed.extend(row["id"] for row in rows)
             if self._waiting[type]:
