@@ -84,7 +84,8 @@ def _problem_of_surprise(error: Exception) -> HubError:
     away = is_unavailability(error)
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    _log.log(logging.WARNING if away else logging.ERROR, "%s at %s", kind, " < ".join(reversed(frames)))
+    what = f"{kind} at {' < '.join(reversed(frames))}"  # whole: of a message with arguments only its words are logged
+    _log.log(logging.WARNING if away else logging.ERROR, what)
     return UnavailableError(retry_after_s=1) if away else HubError()
 
 
