@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from hubkit.db import Database, Tx, is_disconnect
+from hubkit.db import Database, Tx, is_disconnect, whole
 from hubkit.errors import HubError, UnavailableError
 
 C = TypeVar("C")
@@ -65,8 +65,7 @@ class BatchWriter(Generic[C, R]):
 
     async def _write(self, batch: list[tuple[C, asyncio.Future[R]]]) -> None:
         try:
-            async with self._db.transaction() as tx:
-                results = await self._handle(tx, [command for command, _ in batch])
+            results = await whole(self._commit([command for command, _ in batch]))
         except Exception as error:
             await self._failed(batch, error)
             return
@@ -76,6 +75,10 @@ class BatchWriter(Generic[C, R]):
             raise
         for (_, future), result in zip(batch, results, strict=True):
             _settle(future, result)
+
+    async def _commit(self, commands: list[C]) -> list[R | HubError]:
+        async with self._db.transaction() as tx:
+            return await self._handle(tx, commands)
 
     async def _failed(self, batch: list[tuple[C, asyncio.Future[R]]], error: Exception) -> None:
         """Answer a failed batch: one bad command must not fail its neighbours, so each is tried alone."""

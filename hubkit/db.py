@@ -7,7 +7,7 @@ transaction and handed to the relay once it has committed.
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -33,6 +33,7 @@ from hubkit.messaging import OUTBOX
 from hubkit.telemetry import current_traceparent
 
 M = TypeVar("M", bound=SQLModel)
+T = TypeVar("T")
 Model = Table | type[SQLModel]
 Rows = Sequence[Mapping[str, Any]]
 
@@ -263,6 +264,19 @@ class Database:
 #: A service finds rows by their keys, a batch at a time. Plans are kept with the connection and must not depend on
 #: what the statistics of a young table said when it was opened.
 _PLANNING = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
+async def whole(transaction: Coroutine[Any, Any, T]) -> T:
+    """Finish a transaction although the loop around it is cancelled.
+
+    A connection that is dropped in the middle of one is lost to its pool, and SQLite's pool of writers has one.
+    """
+    task = asyncio.ensure_future(transaction)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:

@@ -19,7 +19,7 @@ from sqlalchemy import delete, func, select, update
 
 from hubkit.bus import Bus, Message
 from hubkit.contracts.envelope import Contract, Event, decode
-from hubkit.db import Database, Tx, is_disconnect
+from hubkit.db import Database, Tx, is_disconnect, whole
 from hubkit.errors import PermanentError, TransientError
 from hubkit.ids import new_id
 from hubkit.messaging import INBOX
@@ -110,7 +110,7 @@ class Inbox:
             try:
                 if tries == 0:
                     try:
-                        await self._process(arrived, dead)
+                        await whole(self._process(arrived, dead))
                         return
                     except Exception as error:
                         if is_disconnect(error):
@@ -120,7 +120,7 @@ class Inbox:
                             extra={"count": len(arrived), "error": type(error).__name__},
                             exc_info=not isinstance(error, TransientError),
                         )
-                await self._store(arrived, dead)
+                await whole(self._store(arrived, dead))
                 return
             except Exception as error:
                 if not is_disconnect(error):
@@ -247,7 +247,7 @@ class Inbox:
             due = select(INBOX.c.event_id).where(*pending, INBOX.c.due_at <= tx.now).order_by(INBOX.c.due_at)
             ids = [row[0] for row in await tx.rows(due.limit(BATCH_LIMIT))]
         for event_id in ids:
-            await self._retry_one(event_id)
+            await whole(self._retry_one(event_id))
         async with self._db.reading() as tx:
             counted = await tx.row(select(func.count(), func.min(INBOX.c.due_at)).where(*pending))
             count, earliest = tuple(counted) if counted else (0, None)

@@ -21,7 +21,7 @@ from sqlalchemy import func, select, text, update
 
 from hubkit.bus import Bus, PublishError
 from hubkit.contracts.envelope import pack
-from hubkit.db import Database
+from hubkit.db import Database, whole
 from hubkit.ids import new_id
 from hubkit.messaging import OUTBOX
 from hubkit.telemetry import OUTBOX_AGE, OUTBOX_DEPTH, OUTBOX_FAILURES, OUTBOX_PUBLISHED
@@ -165,14 +165,17 @@ class Relay:
                 continue
             ids, self._confirmed = self._confirmed, []
             try:
-                async with self._db.transaction() as tx:
-                    if tx.is_postgresql:
-                        await tx.run(text("SET LOCAL synchronous_commit = off"))
-                    await tx.run(update(OUTBOX).where(tx.among(OUTBOX.c.id, ids)).values(published_at=tx.now))
+                await whole(self._mark(ids))
             except BaseException:
                 self._confirmed.extend(ids)
                 raise
             self._known.difference_update(ids)
+
+    async def _mark(self, ids: list[UUID]) -> None:
+        async with self._db.transaction() as tx:
+            if tx.is_postgresql:
+                await tx.run(text("SET LOCAL synchronous_commit = off"))
+            await tx.run(update(OUTBOX).where(tx.among(OUTBOX.c.id, ids)).values(published_at=tx.now))
 
     async def _sweep_loop(self) -> None:
         first = True
@@ -180,7 +183,7 @@ class Relay:
             # Rows younger than this are on their way here from the commit that made them.
             at_once = first or self._sweep_now.is_set()
             self._sweep_now.clear()
-            await self._sweep(timedelta(0) if at_once else timedelta(seconds=2))
+            await whole(self._sweep(timedelta(0) if at_once else timedelta(seconds=2)))
             first = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._sweep_now.wait(), _SWEEP_S * random.uniform(0.8, 1.2))  # noqa: S311

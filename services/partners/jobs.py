@@ -9,11 +9,11 @@ import logging
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
-from hubkit.db import Database, is_disconnect
+from hubkit.db import Database, is_disconnect, whole
 from hubkit.egress import Attempt, WebhookClient
 from hubkit.service import Service
 from hubkit.telemetry import DELIVERIES, DELIVERIES_WAITING
@@ -153,7 +153,7 @@ class Dispatcher:
                     tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
                 )
 
-        claimed = await _whole(lease())
+        claimed = await whole(lease())
         if claimed:
             self.take(claimed)
         return len(claimed)
@@ -245,7 +245,7 @@ class Dispatcher:
             async with self._db.transaction() as tx:
                 await record(tx, self._deps, results)
 
-        await _whole(write())
+        await whole(write())
         if any(result.attempt is None for result in results):
             self._lanes.wake.set()
         for result in results:
@@ -261,7 +261,7 @@ class Dispatcher:
             async with self._db.transaction() as tx:
                 return await keep_house(tx, self._deps)
 
-        counts = await _whole(tidy())
+        counts = await whole(tidy())
         for state, count in counts.items():
             DELIVERIES_WAITING.labels(state).set(count)
         return len(counts)
@@ -275,19 +275,6 @@ def install(service: Service, deps: Deps) -> Dispatcher:
     service.loop("dispatcher", dispatcher.run)
     service.on_stop(dispatcher.aclose)
     return dispatcher
-
-
-async def _whole(transaction: Coroutine[Any, Any, T]) -> T:
-    """Finish a transaction although the loop around it is cancelled.
-
-    A connection that is dropped in the middle is lost to its pool, and SQLite's pool of writers has one.
-    """
-    task = asyncio.ensure_future(transaction)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 async def _patiently(what: str, action: Callable[[], Awaitable[int]]) -> int:
