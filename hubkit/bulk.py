@@ -5,6 +5,7 @@ one statement text whatever the number of rows, so that it is planned once.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -29,11 +30,33 @@ def _other(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is not a column value")
 
 
-@lru_cache(maxsize=512)
-def insert(table: Table, columns: tuple[str, ...]) -> TextClause:
-    """Return the statement that inserts the rows of `:rows`."""
-    names = ", ".join(_name(table, column) for column in columns)
-    return text(f"INSERT INTO {_table(table)} ({names}) SELECT {names} FROM {_records(table, columns)}")  # noqa: S608
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What is written to one table: rows inserted, or (with a key) rows updated. Names the columns, not the values."""
+
+    table: Table
+    columns: tuple[str, ...]
+    key: str | None = None
+
+    def sql(self, parameter: str) -> str:
+        """Return the statement whose rows are the JSON document `parameter`."""
+        table, columns = _table(self.table), self.columns
+        names = ", ".join(_name(self.table, column) for column in columns)
+        if self.key is None:
+            source = _records(self.table, columns, parameter)
+            return f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}"  # noqa: S608 - names of our own tables
+        source = _records(self.table, (self.key, *columns), parameter)
+        key = _name(self.table, self.key)
+        sets = ", ".join(f"{name} = given.{name}" for name in (_name(self.table, column) for column in columns))
+        return f"UPDATE {table} SET {sets} FROM {source} WHERE {table}.{key} = given.{key}"  # noqa: S608
+
+
+@lru_cache(maxsize=1024)
+def together(writes: tuple[Write, ...]) -> TextClause:
+    """Return one statement that makes several writes, each to another table; the rows of the nth are `:rows_n`."""
+    *others, last = (write.sql(f"rows_{number}") for number, write in enumerate(writes))
+    before = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(others))
+    return text(f"WITH {before} {last}" if before else last)
 
 
 @lru_cache(maxsize=512)
@@ -41,20 +64,12 @@ def insert_new(table: Table, columns: tuple[str, ...], conflict: tuple[str, ...]
     """Return the statement that inserts those rows of `:rows` that do not stand, and returns a column of them."""
     target = ", ".join(_name(table, column) for column in conflict)
     tail = f" ON CONFLICT ({target}) DO NOTHING RETURNING {_name(table, returning)}"
-    return text(insert(table, columns).text + tail).columns(table.c[returning])  # type: ignore[return-value]
+    return text(Write(table, columns).sql("rows") + tail).columns(table.c[returning])  # type: ignore[return-value]
 
 
-@lru_cache(maxsize=512)
-def update(table: Table, key: str, columns: tuple[str, ...]) -> TextClause:
-    """Return the statement that updates, for each of `:rows`, the row with its key."""
-    sets = ", ".join(f"{_name(table, column)} = given.{_name(table, column)}" for column in columns)
-    where = f"{_table(table)}.{_name(table, key)} = given.{_name(table, key)}"
-    return text(f"UPDATE {_table(table)} SET {sets} FROM {_records(table, (key, *columns))} WHERE {where}")  # noqa: S608
-
-
-def _records(table: Table, columns: tuple[str, ...]) -> str:
+def _records(table: Table, columns: tuple[str, ...], parameter: str) -> str:
     shape = ", ".join(f"{_name(table, column)} {_type(table.c[column])}" for column in columns)
-    return f"json_to_recordset(CAST(:rows AS json)) AS given ({shape})"
+    return f"json_to_recordset(CAST(:{parameter} AS json)) AS given ({shape})"
 
 
 def _type(column: Column[Any]) -> str:

@@ -78,33 +78,56 @@ class Tx:
         When it began, in UTC, by the injected clock; every row of it carries the same time.
     """
 
-    __slots__ = ("_after", "_session", "_source", "conn", "events", "is_postgresql", "now")
+    __slots__ = ("_after", "_conn", "_session", "_source", "_writes", "events", "is_postgresql", "now")
 
     def __init__(self, conn: AsyncConnection, now: datetime, source: str) -> None:
-        self.conn = conn
+        self._conn = conn
         self.now = now
         self.is_postgresql = conn.dialect.name == "postgresql"
         self.events: list[dict[str, Any]] = []
         self._after: list[Callable[[], None]] = []
         self._source = source
         self._session: AsyncSession | None = None
+        self._writes: dict[bulk.Write, list[Mapping[str, Any]]] = {}
+
+    async def connection(self) -> AsyncConnection:
+        """Return the connection, with everything written that has been asked for."""
+        await self._flush()
+        return self._conn
+
+    async def _flush(self) -> None:
+        if self._writes:
+            writes, self._writes = self._writes, {}
+            rows = {f"rows_{number}": bulk.encode(given) for number, given in enumerate(writes.values())}
+            await self._conn.execute(bulk.together(tuple(writes)), rows)
+
+    async def _write(self, write: bulk.Write, rows: Rows) -> None:
+        """Put off a write until something is read or the transaction ends: all that is waiting goes in one statement.
+
+        Of one table there is one write at a time; only inserts of the same columns are joined.
+        """
+        is_more = write.key is None and write in self._writes
+        if not is_more and any(other.table is write.table for other in self._writes):
+            await self._flush()
+        self._writes.setdefault(write, []).extend(rows)
 
     async def run(self, statement: Executable, params: Mapping[str, Any] | Rows | None = None) -> CursorResult[Any]:
         """Execute a statement, once or (given a list) for every row of parameters."""
-        return await self.conn.execute(statement, params)
+        return await (await self.connection()).execute(statement, params)
 
     async def rows(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """Return all rows of a query."""
-        return (await self.conn.execute(statement, params)).all()
+        return (await (await self.connection()).execute(statement, params)).all()
 
     async def row(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Row[Any] | None:
         """Return the first row of a query, or None."""
-        return (await self.conn.execute(statement, params)).first()
+        return (await (await self.connection()).execute(statement, params)).first()
 
     async def models(self, statement: Select[M]) -> list[M]:
         """Return model instances of a `select(Model)`; for reading alone, changes to them are not written."""
+        conn = await self.connection()
         if self._session is None:
-            self._session = AsyncSession(bind=self.conn, expire_on_commit=False, autoflush=False)
+            self._session = AsyncSession(bind=conn, expire_on_commit=False, autoflush=False)
         found = await self._session.execute(statement, execution_options={"populate_existing": True})
         return list(found.scalars().all())
 
@@ -114,14 +137,14 @@ class Tx:
         return found[0] if found else None
 
     async def insert(self, model: Model, rows: Rows) -> None:
-        """Insert rows, which all have the same columns, in one round trip; nothing when there are none."""
+        """Insert rows, which all have the same columns; nothing when there are none."""
         if not rows:
             return
         table = table_of(model)
         if self.is_postgresql:
-            await self.conn.execute(bulk.insert(table, tuple(rows[0])), {"rows": bulk.encode(rows)})
+            await self._write(bulk.Write(table, tuple(rows[0])), rows)
         else:
-            await self.conn.execute(table.insert(), list(rows))
+            await self._conn.execute(table.insert(), list(rows))
 
     async def insert_new(self, model: Model, rows: Rows, *, conflict: Sequence[str], returning: str) -> set[Any]:
         """Insert the rows that do not stand yet and return `returning` of those that were new.
@@ -133,9 +156,10 @@ class Tx:
         table = table_of(model)
         if self.is_postgresql:
             new = bulk.insert_new(table, tuple(rows[0]), tuple(conflict), returning)
-            return set((await self.conn.execute(new, {"rows": bulk.encode(rows)})).scalars())
+            conn = await self.connection()
+            return set((await conn.execute(new, {"rows": bulk.encode(rows)})).scalars())
         inserted = sqlite_insert(table).on_conflict_do_nothing(index_elements=list(conflict))
-        return set((await self.conn.execute(inserted.returning(table.c[returning]), list(rows))).scalars())
+        return set((await self._conn.execute(inserted.returning(table.c[returning]), list(rows))).scalars())
 
     async def update_each(self, model: Model, key: str, rows: Rows) -> None:
         """Update one row for each mapping, found by `key`; all mappings have the same columns."""
@@ -144,11 +168,11 @@ class Tx:
         table = table_of(model)
         names = [name for name in rows[0] if name != key]
         if self.is_postgresql:
-            await self.conn.execute(bulk.update(table, key, tuple(names)), {"rows": bulk.encode(rows)})
+            await self._write(bulk.Write(table, tuple(names), key), rows)
             return
         statement: Update = table.update().where(table.c[key] == bindparam("_key"))
         statement = statement.values({name: bindparam(f"_{name}") for name in names})
-        await self.conn.execute(
+        await self._conn.execute(
             statement, [{"_key": row[key], **{f"_{name}": row[name] for name in names}} for row in rows]
         )
 
@@ -184,6 +208,7 @@ class Tx:
     async def _finish(self) -> None:
         if self.events:
             await self.insert(OUTBOX, self.events)
+        await self._flush()
 
     def _committed(self) -> None:
         for callback in self._after:

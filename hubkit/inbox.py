@@ -8,7 +8,8 @@ is tried alone with growing delay until it is done or dead. Redelivery by the br
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +30,8 @@ BATCH_LIMIT = 512
 MAX_TRIES = 12
 _BODY_LIMIT = 256 * 1024
 _POLL_S = 1.0
+_PATIENCE_S = 0.2
+_PATIENT_LIMIT = 32  # well below the prefetch, or the broker would hold back what is urgent
 
 _log = logging.getLogger(__name__)
 
@@ -66,17 +69,36 @@ class Inbox:
     ----------
     handlers
         One handler for each contract; within a batch they run in this order, so that what others build on comes first.
+    patient
+        Contracts that nobody waits for: they go along with the next batch, or make one of their own after a moment.
     """
 
-    def __init__(self, service: str, db: Database, bus: Bus, handlers: Mapping[type[Contract], Handler]) -> None:
+    def __init__(
+        self,
+        service: str,
+        db: Database,
+        bus: Bus,
+        handlers: Mapping[type[Contract], Handler],
+        patient: Collection[type[Contract]] = (),
+    ) -> None:
         self._service = service
         self._db = db
         self._contracts = {contract.TYPE: contract for contract in handlers}
         self._handlers = {contract.TYPE: handler for contract, handler in handlers.items()}
-        self._arrivals: asyncio.Queue[Message] = asyncio.Queue()
+        self._patient = frozenset(contract.TYPE for contract in patient) if bus.keeps_messages else frozenset()
+        self._arrivals: deque[Message] = deque()
+        self._arrived = asyncio.Event()
         self._in_hand: list[Message] = []
         self._retry = asyncio.Event()
-        bus.subscribe(service, list(self._contracts), self._arrivals.put_nowait)
+        bus.subscribe(service, list(self._contracts), self._receive)
+
+    def _receive(self, message: Message) -> None:
+        was_empty = not self._arrivals
+        self._arrivals.append(message)
+        if message.type not in self._patient or len(self._arrivals) >= _PATIENT_LIMIT:
+            self._arrived.set()
+        elif was_empty:
+            asyncio.get_running_loop().call_later(_PATIENCE_S, self._arrived.set)
 
     async def run(self) -> None:
         """Take in what arrives and retry what failed, until cancelled."""
@@ -90,14 +112,19 @@ class Inbox:
             # was ended goes on with what it had.
             messages = self._in_hand
             if not messages:
-                messages.append(await self._arrivals.get())
+                await self._arrived.wait()
+                self._arrived.clear()
             arrived: list[_Arrived] = []
             dead: list[dict[str, Any]] = []
             for message in messages:
                 self._read_into(arrived, dead, message)
-            while len(arrived) < BATCH_LIMIT and not self._arrivals.empty():
-                messages.append(self._arrivals.get_nowait())
+            while len(arrived) < BATCH_LIMIT and self._arrivals:
+                messages.append(self._arrivals.popleft())
                 self._read_into(arrived, dead, messages[-1])
+            if self._arrivals:
+                self._arrived.set()
+            if not messages:
+                continue  # what was patient went along with an earlier batch
             await self._store_or_process(arrived, dead)
             for message in messages:
                 await message.ack()

@@ -31,7 +31,7 @@ _IN_FLIGHT = 4
 _MEMORY_LIMIT = 20_000
 _SWEEP_S = 1.0
 _SWEEP_LIMIT = 2_000
-_MARK_S = 0.05
+_MARK_S = 0.25
 _BACKOFF_S = (0.5, 5.0)
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Response
@@ -59,8 +59,11 @@ class Service:
         self._closers: list[Callable[[], Awaitable[None]]] = []
         self._starters: list[Callable[[], Awaitable[None]]] = []
 
-    def messages(self, handlers: Mapping[type[Contract], Handler]) -> None:
-        """Connect the service to the bus: an outbox with its relay, and an inbox with these handlers."""
+    def messages(self, handlers: Mapping[type[Contract], Handler], patient: Collection[type[Contract]] = ()) -> None:
+        """Connect the service to the bus: an outbox with its relay, and an inbox with these handlers.
+
+        `patient` are the contracts whose events may wait a moment for others (see `Inbox`).
+        """
         if self.bus is None:
             if self.settings.amqp_url is None:
                 raise RuntimeError(f"{self.settings.PREFIX}AMQP_URL is needed")
@@ -68,7 +71,7 @@ class Service:
         if self._owns_bus:
             self.loop("bus", self.bus.run)
         self.loop("relay", Relay(self.db, self.bus).run)
-        self.loop("inbox", Inbox(self.name, self.db, self.bus, handlers).run)
+        self.loop("inbox", Inbox(self.name, self.db, self.bus, handlers, patient).run)
 
     def loop(self, name: str, run: Loop) -> None:
         """Keep `run` running for as long as the service does; it is started again whenever it ends."""

@@ -26,6 +26,11 @@ class Bus(Protocol):
         """Whether messages can be published now."""
         ...
 
+    @property
+    def keeps_messages(self) -> bool:
+        """Whether a published message is safe before its consumer has stored it, so that the consumer may take time."""
+        ...
+
     async def publish(self, type: str, body: bytes, message_id: str) -> None:
         """Publish one message and return once it is safe.
 

@@ -24,6 +24,11 @@ class LocalBus(Bus):
     def is_ready(self) -> bool:
         return True
 
+    @property
+    @override
+    def keeps_messages(self) -> bool:
+        return False
+
     @override
     def subscribe(self, service: str, types: list[str], sink: Callable[[Message], None]) -> None:
         for type in types:

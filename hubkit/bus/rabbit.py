@@ -60,6 +60,11 @@ class RabbitBus(Bus):
         publisher = self._publisher
         return self._exchange is not None and publisher is not None and publisher.connected.is_set()
 
+    @property
+    @override
+    def keeps_messages(self) -> bool:
+        return True
+
     @override
     def subscribe(self, service: str, types: list[str], sink: Callable[[Message], None]) -> None:
         self._queues = [queue_name(service, type) for type in types]

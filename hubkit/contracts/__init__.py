@@ -34,7 +34,7 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
     OnwardReferralDeclinedV1: ("intake", "triage", "routing"),
     OnwardReferralWithdrawnV1: ("intake", "triage", "routing"),
     OnwardReferralClosedV1: ("intake", "triage", "routing"),
-    ConsentRecordedV1: ("triage",),
+    ConsentRecordedV1: ("triage", "routing"),
     ConsentWithdrawnV1: ("triage",),
     DisclosureMadeV1: ("triage",),
     ServiceListedV1: ("routing",),

@@ -8,9 +8,9 @@ from hubkit.contracts.envelope import Contract
 
 
 class ConsentRecordedV1(Contract):
-    """The person decided on one hop: given or refused.
+    """The person decided on one hop: given or refused. Without recipients it is about all of them.
 
-    Publisher: partners. Consumer: triage.
+    Publisher: partners. Consumers: triage, routing. Routing opens pathways again that had stopped for want of consent.
     """
 
     TYPE: ClassVar[str] = "consent.recorded.v1"

@@ -20,7 +20,8 @@ class CandidateFacts(Facts):
 class PathwayProposedV1(Contract):
     """Routing ordered the services for one need, or has none left.
 
-    Publisher: routing. Consumer: triage. `status` is one of requested, accepted, exhausted, no_candidate, stopped.
+    Publisher: routing. Consumer: triage. `status` is one of requested, awaiting_consent, accepted, closed, exhausted,
+    no_candidate, stopped.
     """
 
     TYPE: ClassVar[str] = "pathway.proposed.v1"
@@ -52,9 +53,10 @@ class OnwardReferralRequestedV1(Contract):
 
 
 class OnwardReferralRecalledV1(Contract):
-    """Routing takes a request back and has asked, or will ask, another service; `reason` is a code such as `no_answer`.
+    """Routing takes a request back: `reason` is `no_answer` (the next is asked) or `accepted_elsewhere`.
 
-    Publisher: routing. Consumer: partners.
+    Publisher: routing. Consumer: partners. `accepted_elsewhere` holds even where this partner has accepted meanwhile:
+    another one has the person, and routing decides between them.
     """
 
     TYPE: ClassVar[str] = "onward_referral.recalled.v1"
@@ -69,7 +71,7 @@ class OnwardReferralChanged(Contract):
     """What all news of an onward referral carries.
 
     Publisher: partners. Consumers: intake, triage, routing. `version` grows by one with every change, so that a reader
-    keeps the newest. `reasons` are codes of the gate or of the partner.
+    keeps the newest; 1 is the gate's first answer, which is told when it is no. `reasons` are codes of the gate or of the partner.
     """
 
     onward_referral_id: UUID

@@ -28,7 +28,7 @@ def create(settings: IntakeSettings | None = None, ports: Ports | None = None) -
         return await register_referrals(tx, deps, commands)
 
     writer = BatchWriter(service.db, register)
-    service.messages(consumers.handlers())
+    service.messages(consumers.handlers(), consumers.PATIENT)
     service.loop("writer", writer.run)
     service.loop("keys", partial(jobs.forget_keys, service.db))
     app = new_app("Onward intake", lifespan=service.lifespan)

@@ -20,6 +20,19 @@ from hubkit.db import Tx
 from hubkit.inbox import Deferred, Handler
 from services.intake.actions import progress
 
+#: The status that a source may ask for is allowed to be a moment old.
+PATIENT = (
+    CaseOpenedV1,
+    CaseTriagedV1,
+    CaseExcludedV1,
+    OnwardReferralSentV1,
+    OnwardReferralRefusedV1,
+    OnwardReferralAcceptedV1,
+    OnwardReferralDeclinedV1,
+    OnwardReferralWithdrawnV1,
+    OnwardReferralClosedV1,
+)
+
 
 def handlers() -> Mapping[type[Contract], Handler]:
     """Return the handler of each event type that intake listens to."""

@@ -21,7 +21,7 @@ def create(settings: PartnersSettings | None = None, ports: Ports | None = None)
     settings = settings or PartnersSettings.load()
     service = Service("services.partners", settings, ports)
     deps = _deps(settings, service)
-    service.messages(consumers.handlers(deps))
+    service.messages(consumers.handlers(deps), consumers.PATIENT)
     jobs.install(service, deps)
     if settings.demonstration:
 

@@ -18,6 +18,9 @@ from services.partners.actions.cases import exclude_cases, open_cases
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import recall_onward, request_onward
 
+#: A case that is opened goes along with the first request for it, which comes a moment later.
+PATIENT = (CaseOpenedV1,)
+
 
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
     """Return what partners does with each event; cases first, since onward referrals build on them."""

@@ -23,7 +23,7 @@ from services.partners.actions.dispatch import Result, claim, keep_house, record
 from services.partners.actions.outgoing import ATTEMPT_S, HELD_PER_SENDER, Outgoing
 
 _BATCH = 256
-_GATHER_S = 0.005
+_GATHER_S = 0.03
 _POLL_S = 1.0
 _HOUSE_S = 5.0
 _LAST_WRITE_S = 5.0
@@ -59,6 +59,10 @@ class Lanes:
     def free(self) -> int:
         """How many more fit in."""
         return self._most - self._held.total()
+
+    def room_for(self, endpoint_id: UUID) -> int:
+        """Return how many more fit in for one endpoint."""
+        return max(0, min(self.free, self.most_each - self._held.get(endpoint_id, 0)))
 
     def room(self) -> dict[UUID, int]:
         """Return how many more fit into the lanes that hold something."""
@@ -109,7 +113,7 @@ class Dispatcher:
         self._lanes = Lanes(deps.dispatch_concurrency, deps.endpoint_concurrency)
         self._results: asyncio.Queue[Result] = asyncio.Queue()
         self._unwritten: list[Result] = []
-        deps.handover.take = self.take
+        deps.handover.take, deps.handover.room = self.take, self._lanes.room_for
 
     def take(self, leased: Sequence[Outgoing]) -> None:
         """Take in what a committed transaction has leased; nothing means that there is something to claim."""
@@ -290,7 +294,7 @@ async def _patiently(what: str, action: Callable[[], Awaitable[int]]) -> int:
 def _count(outgoing: Outgoing, attempt: Attempt | None) -> None:
     outcome = "not_started" if attempt is None else "delivered" if attempt.ok else attempt.error_class
     DELIVERIES.labels(outcome).inc()
-    if outcome != "delivered":
+    if outcome not in ("delivered", "not_started"):
         extra = {
             "delivery_id": outgoing.delivery_id,
             "endpoint_id": outgoing.endpoint_id,

@@ -1,8 +1,7 @@
 """What routing can do; each action is one transaction, over a batch of events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from uuid import UUID
 
 from hubkit.contracts import (
@@ -10,6 +9,7 @@ from hubkit.contracts import (
     CaseAssessedV1,
     CaseExcludedV1,
     CaseOpenedV1,
+    ConsentRecordedV1,
     Event,
     OnwardReferralRecalledV1,
     OnwardReferralRequestedV1,
@@ -24,9 +24,14 @@ from hubkit.ids import new_id
 from hubkit.inbox import Deferred
 from hubkit.telemetry import DECISIONS
 from services.routing import policy, store
-from services.routing.model import CaseFacts, Listing, Pathway, PathwayStatus
+from services.routing.model import REVIVABLE, Candidate, CaseFacts, Listing, News, Pathway, PathwayStatus
 
-_REVIVE_LIMIT = 500
+_HOP = "hub_to_partner"
+_REVIVE_STEP = 500
+#: Pathways that begin again when their need is named again.
+_BEGIN_AGAIN = REVIVABLE | {PathwayStatus.STOPPED}
+#: Outcomes by which routing takes an onward referral back.
+_TAKEN_BACK = frozenset({"no_answer", "recalled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ async def open_pathways(tx: Tx, deps: Deps, events: Sequence[Event[CaseOpenedV1]
 
 async def add_needs(tx: Tx, deps: Deps, events: Sequence[Event[CaseAssessedV1]]) -> list[Deferred]:
     """Open pathways for the needs that an assessment found; those of cases not yet known wait."""
-    cases = await store.find_cases(tx, {event.data.case_id for event in events})
+    cases = await store.lock_cases(tx, {event.data.case_id for event in events})
     wanted: dict[UUID, tuple[str, ...]] = {}
     deferred = []
     for event in events:
@@ -68,30 +73,44 @@ async def stop_pathways(tx: Tx, events: Sequence[Event[CaseExcludedV1]]) -> None
     excluded = [CaseFacts(d.case_id, d.referral_id, d.version, "", is_open=False) for d in newest.values()]
     stored = await store.save_cases(tx, excluded)
     live = [p for p in await store.list_pathways(tx, stored) if p.status is not PathwayStatus.STOPPED]
-    await _save(tx, [replace(p, status=PathwayStatus.STOPPED, version=p.version + 1, answer_due_at=None) for p in live])
+    await _save(tx, [p.moved(PathwayStatus.STOPPED) for p in live])
 
 
 async def follow_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralChanged]]) -> None:
     """Move pathways on by news of their onward referrals; on a refusal or a decline the next candidate is asked."""
-    pathways = await store.find_pathways(tx, {event.data.pathway_id for event in events})
-    changed: dict[UUID, Pathway] = {}
+    before = await store.find_pathways(tx, {event.data.pathway_id for event in events})
+    after = dict(before)
     for event in sorted(events, key=lambda event: event.data.version):
-        pathway = pathways.get(event.data.pathway_id)
-        if pathway is None or pathway.onward_referral_id != event.data.onward_referral_id:
-            continue  # news of a candidate that is no longer asked
-        answer_due_at = _answer_due(deps, event.data.changed_at)
-        after = policy.after_news(
-            pathway, event.data.status, event.data.reasons, answer_due_at=answer_due_at, next_id=new_id()
-        )
-        _request(tx, pathway, after)
-        pathways[pathway.id] = changed[pathway.id] = after
-    await _save(tx, list(changed.values()))
+        if event.data.pathway_id in after:
+            _step(tx, after, policy.after_news(after[event.data.pathway_id], _news(deps, event.data), new_id()))
+    await _save_changed(tx, before, after)
 
 
 async def note_sent(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralChanged]]) -> None:
-    """Start the clock for an answer, in hubs that have one; elsewhere this is no news to routing."""
-    if deps.profile.routing.answer_within is not None:
-        await follow_onward(tx, deps, events)
+    """Start the clock for an answer, in hubs that have one, and end the wait for consent.
+
+    What the gate let through at once is sent as its second version, with none told before it: without a clock that
+    changes nothing, and costs nothing.
+    """
+    has_clock = deps.profile.routing.answer_within is not None
+    news = [event for event in events if has_clock or event.data.version > 2]
+    if news:
+        await follow_onward(tx, deps, news)
+
+
+async def note_consents(tx: Tx, events: Sequence[Event[ConsentRecordedV1]]) -> None:
+    """Open pathways again that had stopped because the person was against it, and is not any more."""
+    given = [event for event in events if event.data.hop == _HOP and event.data.decision == "given"]
+    if not given:
+        return
+    case_ids = {event.data.case_id for event in given}
+    before = {p.id: p for p in await store.list_pathways(tx, case_ids)}
+    cases = await store.find_cases(tx, case_ids)
+    after = dict(before)
+    for event in given:
+        for pathway in [p for p in after.values() if p.case_id == event.data.case_id and cases[p.case_id].is_open]:
+            _step(tx, after, policy.after_consent(pathway, event.data.recipients, event.time, new_id()))
+    await _save_changed(tx, before, after)
 
 
 async def note_listings(tx: Tx, deps: Deps, events: Sequence[Event[ServiceListedV1]]) -> None:
@@ -108,22 +127,12 @@ async def note_agreements(tx: Tx, deps: Deps, events: Sequence[Event[AgreementCh
 
 async def pass_over_unanswered(tx: Tx, limit: int = 100) -> int:
     """Recall onward referrals that were not answered in time and ask the next candidate; return how many."""
-    overdue = await store.list_unanswered(tx, tx.now, limit)
-    changed = []
-    for pathway in overdue:
-        if pathway.onward_referral_id is not None:
-            recalled = OnwardReferralRecalledV1(
-                onward_referral_id=pathway.onward_referral_id,
-                pathway_id=pathway.id,
-                case_id=pathway.case_id,
-                reason="no_answer",
-            )
-            tx.emit(recalled, pathway.onward_referral_id)
-        after = policy.ask_next(pathway.with_outcome("no_answer", ("no_answer",)), new_id())
-        _request(tx, pathway, after)
-        changed.append(after)
-    await _save(tx, changed)
-    return len(changed)
+    before = {pathway.id: pathway for pathway in await store.list_unanswered(tx, tx.now, limit)}
+    after = dict(before)
+    for pathway in before.values():
+        _step(tx, after, policy.pass_over(pathway, new_id()))
+    await _save_changed(tx, before, after)
+    return len(before)
 
 
 async def _open(
@@ -133,7 +142,7 @@ async def _open(
     wanted: dict[UUID, tuple[str, ...]],
     is_first: Iterable[UUID] = (),
 ) -> None:
-    """Make the pathways that do not stand yet, and start stopped ones again."""
+    """Make the pathways that do not stand yet, and begin those again that stopped or found nobody."""
     if not wanted:
         return
     first = set(is_first)
@@ -144,62 +153,80 @@ async def _open(
     for case_id, needs in wanted.items():
         for need in dict.fromkeys(needs):
             before = standing.get((case_id, need))
-            if before is not None and before.status is not PathwayStatus.STOPPED:
-                continue
-            pathway = _propose(tx, deps, cases[case_id], need, services[need], before)
-            (new if before is None else changed).append(pathway)
+            if before is None:
+                new.append(_propose(tx, deps, cases[case_id], _blank(cases[case_id], need), services[need]))
+            elif before.status in _BEGIN_AGAIN:
+                changed.append(_propose(tx, deps, cases[case_id], before, services[need]))
     await store.add_pathways(tx, new)
     _announce(tx, new)
-    await _save(tx, changed)
+    await _save(tx, [pathway for pathway in changed if pathway.status is PathwayStatus.REQUESTED])
 
 
-def _propose(
-    tx: Tx, deps: Deps, facts: CaseFacts, need: str, services: list[Listing], before: Pathway | None
-) -> Pathway:
+def _blank(facts: CaseFacts, need: str) -> Pathway:
+    return Pathway(new_id(), facts.case_id, facts.referral_id, need, PathwayStatus.NO_CANDIDATE, 0)
+
+
+def _propose(tx: Tx, deps: Deps, facts: CaseFacts, before: Pathway, services: list[Listing]) -> Pathway:
     candidates = policy.order_candidates(facts, services, deps.profile.routing)
-    blank = Pathway(
-        id=before.id if before else new_id(),
-        case_id=facts.case_id,
-        referral_id=facts.referral_id,
-        need=need,
-        status=PathwayStatus.REQUESTED,
-        version=before.version if before else 0,
-        candidates=candidates,
-    )
-    pathway = policy.ask_next(blank, new_id())
-    _request(tx, blank, pathway)
-    return pathway
+    after = policy.begin_again(before, candidates, new_id())
+    _tell(tx, before, after)
+    return after
 
 
 async def _revive(tx: Tx, deps: Deps, kinds: Iterable[str]) -> None:
+    """Try pathways again that had nobody left, a step at a time."""
     wanted = set(kinds)
-    pathways = await store.list_revivable(tx, wanted, _REVIVE_LIMIT) if wanted else []
-    if not pathways:
-        return
-    cases = await store.find_cases(tx, {pathway.case_id for pathway in pathways})
     services = await store.list_services(tx, wanted)
-    revived = [
-        _propose(tx, deps, cases[p.case_id], p.need, services[p.need], p) for p in pathways if cases[p.case_id].is_open
-    ]
-    # One that still has nobody stays as it was: no news is not an event.
-    await _save(tx, [pathway for pathway in revived if pathway.status is PathwayStatus.REQUESTED])
+    last: UUID | None = None
+    while wanted and (pathways := await store.list_revivable(tx, wanted, last, _REVIVE_STEP)):
+        last = pathways[-1].id
+        cases = await store.find_cases(tx, {pathway.case_id for pathway in pathways})
+        tried = [
+            _propose(tx, deps, cases[p.case_id], p, services[p.need]) for p in pathways if cases[p.case_id].is_open
+        ]
+        # One that still has nobody stays as it was: no news is not an event.
+        await _save(tx, [pathway for pathway in tried if pathway.status is PathwayStatus.REQUESTED])
 
 
-def _request(tx: Tx, before: Pathway, after: Pathway) -> None:
-    """Ask partners to refer to the candidate that is asked now, when that is news."""
-    asked = after.asked
-    if after.onward_referral_id is None or asked is None or after.onward_referral_id == before.onward_referral_id:
-        return
-    requested = OnwardReferralRequestedV1(
-        onward_referral_id=after.onward_referral_id,
-        pathway_id=after.id,
-        case_id=after.case_id,
-        referral_id=after.referral_id,
-        kind=after.need,
-        partner_id=asked.partner_id,
-        service_id=asked.service_id,
+def _step(tx: Tx, pathways: dict[UUID, Pathway], after: Pathway) -> None:
+    """Take one step of a pathway and say what it means for partners."""
+    _tell(tx, pathways[after.id], after)
+    pathways[after.id] = after
+
+
+def _tell(tx: Tx, before: Pathway, after: Pathway) -> None:
+    """Ask partners to refer to the candidate that is asked now, and take back what is not wanted any more."""
+    stood = {c.onward_referral_id: c.outcome for c in before.candidates}
+    for candidate in after.candidates:
+        id = candidate.onward_referral_id
+        if id is None or stood.get(id) == candidate.outcome:
+            continue
+        if candidate.outcome == "asked":
+            tx.emit(_requested(after, candidate, id), id)
+        elif candidate.outcome in _TAKEN_BACK:
+            recalled = OnwardReferralRecalledV1(
+                onward_referral_id=id, pathway_id=after.id, case_id=after.case_id, reason=candidate.reasons[0]
+            )
+            tx.emit(recalled, id)
+
+
+def _requested(pathway: Pathway, candidate: Candidate, onward_referral_id: UUID) -> OnwardReferralRequestedV1:
+    return OnwardReferralRequestedV1(
+        onward_referral_id=onward_referral_id,
+        pathway_id=pathway.id,
+        case_id=pathway.case_id,
+        referral_id=pathway.referral_id,
+        kind=pathway.need,
+        partner_id=candidate.partner_id,
+        service_id=candidate.service_id,
     )
-    tx.emit(requested, after.onward_referral_id)
+
+
+async def _save_changed(tx: Tx, before: dict[UUID, Pathway], after: dict[UUID, Pathway]) -> None:
+    """Store the pathways that are not as they were, and tell of those where it shows."""
+    changed = [pathway for pathway in after.values() if pathway != before[pathway.id]]
+    await store.save_pathways(tx, changed)
+    _announce(tx, [pathway for pathway in changed if pathway.version != before[pathway.id].version])
 
 
 async def _save(tx: Tx, pathways: Sequence[Pathway]) -> None:
@@ -230,9 +257,10 @@ def _announce(tx: Tx, pathways: Sequence[Pathway]) -> None:
         tx.emit(proposed, pathway.id)
 
 
-def _answer_due(deps: Deps, sent_at: datetime) -> datetime | None:
+def _news(deps: Deps, data: OnwardReferralChanged) -> News:
     within = deps.profile.routing.answer_within
-    return deps.calendar.due(sent_at, within) if within is not None else None
+    due = deps.calendar.due(data.changed_at, within) if within is not None and data.status == "sent" else None
+    return News(data.onward_referral_id, data.version, data.status, data.changed_at, data.reasons, due)
 
 
 def _facts(data: CaseOpenedV1) -> CaseFacts:

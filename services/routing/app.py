@@ -20,7 +20,7 @@ def create(settings: RoutingSettings | None = None, ports: Ports | None = None) 
     service = Service("services.routing", settings, ports)
     profile = load_profile(settings.profile)
     deps = Deps(profile, WorkingCalendar(profile.calendar, ZoneInfo(profile.timezone)))
-    service.messages(consumers.handlers(deps))
+    service.messages(consumers.handlers(deps), consumers.PATIENT)
     if deps.profile.routing.answer_within is not None:
         service.loop("unanswered", partial(jobs.pass_over_unanswered, service.db))
     app = new_app("Onward routing", lifespan=service.lifespan)

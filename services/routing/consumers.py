@@ -9,6 +9,7 @@ from hubkit.contracts import (
     CaseExcludedV1,
     CaseOpenedV1,
     CaseTriagedV1,
+    ConsentRecordedV1,
     Contract,
     Event,
     OnwardReferralAcceptedV1,
@@ -24,9 +25,17 @@ from hubkit.inbox import Deferred, Handler
 from services.routing import actions
 from services.routing.actions import Deps
 
+#: News after which nobody else is asked.
+PATIENT = (
+    OnwardReferralSentV1,
+    OnwardReferralAcceptedV1,
+    OnwardReferralWithdrawnV1,
+    OnwardReferralClosedV1,
+)
+
 
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
-    """Return the handlers in the order in which a mixed batch is applied: directory, cases, then news."""
+    """Return the handlers in the order in which a mixed batch is applied: directory, cases, news, consents."""
 
     async def opened(tx: Tx, events: list[Event[Any]]) -> None:
         await actions.open_pathways(tx, deps, events)
@@ -42,6 +51,9 @@ def handlers(deps: Deps) -> dict[type[Contract], Handler]:
 
     async def news(tx: Tx, events: list[Event[Any]]) -> None:
         await actions.follow_onward(tx, deps, events)
+
+    async def consented(tx: Tx, events: list[Event[Any]]) -> None:
+        await actions.note_consents(tx, events)
 
     async def listed(tx: Tx, events: list[Event[Any]]) -> None:
         await actions.note_listings(tx, deps, events)
@@ -62,4 +74,5 @@ def handlers(deps: Deps) -> dict[type[Contract], Handler]:
         OnwardReferralAcceptedV1: news,
         OnwardReferralWithdrawnV1: news,
         OnwardReferralClosedV1: news,
+        ConsentRecordedV1: consented,
     }

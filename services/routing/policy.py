@@ -6,13 +6,26 @@ from datetime import datetime
 from uuid import UUID
 
 from hubkit.contracts.profile import Routing
-from services.routing.model import Candidate, CaseFacts, Listing, Pathway, PathwayStatus
+from services.routing.model import Candidate, CaseFacts, Listing, News, Pathway, PathwayStatus
 
 #: Refusals that only the person can mend: asking another service of the same kind would meet the same refusal.
 CONSENT_REASONS = frozenset({"consent_missing", "consent_refused", "consent_withdrawn", "consent_expired"})
 
 #: Ends of an onward referral after which nobody else is asked.
 _STOPS = CONSENT_REASONS | {"case_excluded", "case_closed", "not_needed"}
+
+#: A service has the person.
+_TAKEN_ON = frozenset({"accepted", "in_support"})
+
+#: Where the pathway stands after other news of the onward referral that it waits for. What is not here is an end.
+_STEPS = {
+    "sent": PathwayStatus.REQUESTED,
+    "awaiting_consent": PathwayStatus.AWAITING_CONSENT,
+    "closed": PathwayStatus.CLOSED,
+}
+
+#: Outcomes that are the service's own: it has said no, did not answer in time, or was taken back for another.
+_ANSWERED = frozenset({"declined", "no_answer", "recalled"})
 
 
 def order_candidates(facts: CaseFacts, listings: Iterable[Listing], rules: Routing) -> tuple[Candidate, ...]:
@@ -66,48 +79,119 @@ def _preference(listing: Listing, rules: Routing) -> tuple[bool, int, int]:
 def ask_next(pathway: Pathway, onward_referral_id: UUID) -> Pathway:
     """Return the pathway with the next candidate asked under `onward_referral_id`, or at its end when none is left."""
     untried = next((c for c in pathway.candidates if c.eligible and c.outcome is None), None)
-    if untried is None:
-        ever_asked = any(candidate.outcome is not None for candidate in pathway.candidates)
-        status = PathwayStatus.EXHAUSTED if ever_asked else PathwayStatus.NO_CANDIDATE
-        return replace(pathway, status=status, version=pathway.version + 1, onward_referral_id=None, answer_due_at=None)
-    asked = tuple(replace(c, outcome="asked") if c is untried else c for c in pathway.candidates)
-    return replace(
-        pathway,
-        status=PathwayStatus.REQUESTED,
-        version=pathway.version + 1,
-        candidates=asked,
-        onward_referral_id=onward_referral_id,
-        answer_due_at=None,
-    )
+    if untried is not None:
+        return _ask(pathway, untried, onward_referral_id)
+    ever_asked = any(candidate.outcome is not None for candidate in pathway.candidates)
+    ended = pathway.moved(PathwayStatus.EXHAUSTED if ever_asked else PathwayStatus.NO_CANDIDATE)
+    return replace(ended, onward_referral_id=None)
 
 
-def after_news(
-    pathway: Pathway, status: str, reasons: tuple[str, ...], *, answer_due_at: datetime | None, next_id: UUID
-) -> Pathway:
-    """Return the pathway after news of the onward referral that it waits for.
+def begin_again(pathway: Pathway, fresh: Iterable[Candidate], onward_referral_id: UUID) -> Pathway:
+    """Return the pathway with the candidates as they are today and the first that may be asked (again) asked.
 
-    Parameters
-    ----------
-    status
-        The onward referral's new status.
-    answer_due_at
-        When an answer is due if this is the news that it was sent.
-    next_id
-        The id of the next onward referral, used when another candidate is asked.
+    What came of asking a service stays with it, so that nobody is asked twice who has said no, did not answer or was
+    taken back. Where only the gate had refused, it may allow today; and of a stopped pathway, the person or the case
+    stood against it, not the service.
     """
-    version = pathway.version + 1
-    match status:
-        case "sent":
-            return replace(pathway, version=version, status=PathwayStatus.REQUESTED, answer_due_at=answer_due_at)
-        case "awaiting_consent":
-            return replace(pathway, version=version, status=PathwayStatus.AWAITING_CONSENT, answer_due_at=None)
-        case "accepted":
-            noted = pathway.with_outcome("accepted")
-            return replace(noted, version=version, status=PathwayStatus.ACCEPTED, answer_due_at=None)
-        case "closed":
-            return replace(pathway, version=version, status=PathwayStatus.CLOSED, answer_due_at=None)
-        case _ if _STOPS & set(reasons):
-            noted = pathway.with_outcome(status, reasons)
-            return replace(noted, version=version, status=PathwayStatus.STOPPED, answer_due_at=None)
-        case _:
-            return ask_next(pathway.with_outcome(status, reasons), next_id)
+    is_stopped = pathway.status is PathwayStatus.STOPPED
+    kept = {c.service_id: c for c in pathway.candidates if _still_holds(c, is_stopped=is_stopped)}
+    candidates = tuple(replace(kept[c.service_id], eligible=c.eligible) if c.service_id in kept else c for c in fresh)
+    return ask_next(replace(pathway, candidates=candidates), onward_referral_id)
+
+
+def pass_over(pathway: Pathway, next_id: UUID) -> Pathway:
+    """Return the pathway after nobody answered in time: the next candidate is asked under `next_id`."""
+    silent = pathway.asked
+    if silent is None:
+        return replace(pathway, answer_due_at=None)
+    noted = pathway.with_candidate(replace(silent, outcome="no_answer", reasons=("no_answer",)))
+    return ask_next(noted, next_id)
+
+
+def after_consent(pathway: Pathway, recipients: tuple[str, ...], at: datetime, next_id: UUID) -> Pathway:
+    """Return the pathway after the person agreed (at `at`) to sharing with these recipients; without any, with all.
+
+    One that stopped because the person was against it asks the same candidate again, under `next_id`. A pathway that
+    waits for consent needs nothing: partners sends what waits by itself.
+    """
+    covered = [c for c in pathway.candidates if not recipients or {pathway.need, str(c.partner_id)} & set(recipients)]
+    if not covered:
+        return pathway
+    noted = replace(pathway, consented_at=max(at, pathway.consented_at or at))
+    if pathway.status is not PathwayStatus.STOPPED or not any(_by_person(c) for c in pathway.candidates):
+        return noted
+    untried = (c for c in covered if c.eligible and c.outcome is None)
+    again = next((c for c in covered if _by_person(c)), None) or next(untried, None)
+    return _ask(noted, again, next_id) if again is not None else noted
+
+
+def after_news(pathway: Pathway, news: News, next_id: UUID) -> Pathway:
+    """Return the pathway after news of one of its onward referrals; the same when it is no news to it.
+
+    News may be late: of an older version, or of a candidate that is not asked any more. Of those, only that one has
+    accepted after all has an effect. `next_id` is the id of the next onward referral where another is asked.
+    """
+    teller = pathway.candidate(news.onward_referral_id)
+    if teller is None or news.version <= teller.heard:
+        return pathway
+    teller = replace(teller, heard=news.version)
+    heard = pathway.with_candidate(teller)
+    if news.status in _TAKEN_ON:
+        return _taken_on(heard, teller)
+    if pathway.onward_referral_id != news.onward_referral_id:
+        return heard
+    if news.status not in _STEPS:
+        return _ended(heard, replace(teller, outcome=news.status, reasons=news.reasons), news, next_id)
+    if pathway.status is PathwayStatus.STOPPED:
+        return heard  # partners takes it back itself
+    to = _STEPS[news.status]
+    after = heard if to is heard.status else heard.moved(to)
+    return replace(after, answer_due_at=news.answer_due_at)
+
+
+def _taken_on(heard: Pathway, teller: Candidate) -> Pathway:
+    """Return the pathway after a service took the person on; every other one that may still do so is recalled."""
+    is_taken = heard.status is PathwayStatus.ACCEPTED
+    if heard.status is PathwayStatus.STOPPED or teller.outcome == "recalled":
+        return heard
+    if is_taken and heard.onward_referral_id == teller.onward_referral_id:
+        return heard  # it goes on: in support
+    if is_taken:
+        return _recalled(heard, teller).moved(PathwayStatus.ACCEPTED)
+    if heard.asked is not None and heard.asked.service_id != teller.service_id:
+        heard = _recalled(heard, heard.asked)
+    taken = heard.with_candidate(replace(teller, outcome="accepted", reasons=()))
+    return replace(taken.moved(PathwayStatus.ACCEPTED), onward_referral_id=teller.onward_referral_id)
+
+
+def _ended(heard: Pathway, teller: Candidate, news: News, next_id: UUID) -> Pathway:
+    """Return the pathway after the onward referral that it waits for, or that was accepted, has come to nothing."""
+    noted = heard.with_candidate(teller)
+    reasons = set(news.reasons)
+    is_stopped = heard.status is PathwayStatus.STOPPED
+    if not is_stopped and heard.consented_at is not None and CONSENT_REASONS & reasons:
+        if news.changed_at < heard.consented_at:
+            return _ask(noted, teller, next_id)  # the person has changed their mind since
+    if is_stopped or _STOPS & reasons:
+        return noted.moved(PathwayStatus.STOPPED)
+    return ask_next(noted, next_id)
+
+
+def _ask(pathway: Pathway, candidate: Candidate, onward_referral_id: UUID) -> Pathway:
+    asked = replace(candidate, outcome="asked", reasons=(), onward_referral_id=onward_referral_id, heard=0)
+    after = pathway.with_candidate(asked).moved(PathwayStatus.REQUESTED)
+    return replace(after, onward_referral_id=onward_referral_id)
+
+
+def _recalled(pathway: Pathway, candidate: Candidate) -> Pathway:
+    return pathway.with_candidate(replace(candidate, outcome="recalled", reasons=("accepted_elsewhere",)))
+
+
+def _by_person(candidate: Candidate) -> bool:
+    return bool(CONSENT_REASONS & set(candidate.reasons))
+
+
+def _still_holds(candidate: Candidate, *, is_stopped: bool) -> bool:
+    if is_stopped:
+        return candidate.outcome in _ANSWERED
+    return candidate.outcome is not None and (candidate.outcome != "refused" or _by_person(candidate))

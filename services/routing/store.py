@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
 from hubkit.db import Tx, table_of
 from services.routing.model import REVIVABLE, Candidate, CaseFacts, Listing, Pathway, PathwayStatus
@@ -31,11 +31,22 @@ async def save_cases(tx: Tx, cases: Sequence[CaseFacts]) -> set[UUID]:
     return stored
 
 
-async def find_cases(tx: Tx, ids: Collection[UUID]) -> dict[UUID, CaseFacts]:
+async def lock_cases(tx: Tx, ids: Collection[UUID]) -> dict[UUID, CaseFacts]:
     """Return the known cases among `ids`, locked until the transaction ends."""
-    rows = await tx.rows(
-        select(_CASE).where(tx.among(_CASE.c.case_id, ids)).order_by(_CASE.c.case_id).with_for_update()
-    )
+    return await _cases(tx, _by_id(tx, ids).with_for_update())
+
+
+async def find_cases(tx: Tx, ids: Collection[UUID]) -> dict[UUID, CaseFacts]:
+    """Return the known cases among `ids`, for whoever has locked their pathways."""
+    return await _cases(tx, _by_id(tx, ids))
+
+
+def _by_id(tx: Tx, ids: Collection[UUID]) -> Select[Any]:
+    return select(_CASE).where(tx.among(_CASE.c.case_id, ids)).order_by(_CASE.c.case_id)
+
+
+async def _cases(tx: Tx, query: Select[Any]) -> dict[UUID, CaseFacts]:
+    rows = await tx.rows(query)
     return {row.case_id: CaseFacts(**{key: row._mapping[key] for key in _CASE_FIELDS}) for row in rows}
 
 
@@ -77,9 +88,11 @@ async def find_pathways(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Pathway]:
     return {row.id: _pathway(row) for row in await tx.rows(query)}
 
 
-async def list_revivable(tx: Tx, kinds: Collection[str], limit: int) -> list[Pathway]:
-    """Return pathways of these kinds that had no candidate left, oldest first, locked."""
+async def list_revivable(tx: Tx, kinds: Collection[str], after: UUID | None, limit: int) -> list[Pathway]:
+    """Return pathways of these kinds that had no candidate left, oldest first after `after`, locked."""
     query = select(_PATHWAY).where(tx.among(_PATHWAY.c.need, kinds), _PATHWAY.c.status.in_(REVIVABLE))
+    if after is not None:
+        query = query.where(_PATHWAY.c.id > after)
     return [_pathway(row) for row in await tx.rows(query.order_by(_PATHWAY.c.id).limit(limit).with_for_update())]
 
 
@@ -128,21 +141,27 @@ def _listing_values(version: int, listing: Listing) -> dict[str, Any]:
 
 def _pathway(row: Row[Any]) -> Pathway:
     candidates = tuple(
-        Candidate(UUID(c["service_id"]), UUID(c["partner_id"]), c["eligible"], tuple(c["reasons"]), c["outcome"])
+        Candidate(
+            UUID(c["service_id"]), UUID(c["partner_id"]), c["eligible"], tuple(c["reasons"]), c["outcome"],
+            UUID(c["onward_referral_id"]) if c["onward_referral_id"] else None, c["heard"],
+        )
         for c in row.candidates
-    )
+    )  # fmt: skip
     return Pathway(
         row.id, row.case_id, row.referral_id, row.need, PathwayStatus(row.status), row.version, candidates,
-        row.onward_referral_id, row.answer_due_at,
+        row.onward_referral_id, row.answer_due_at, row.consented_at,
     )  # fmt: skip
 
 
 def _pathway_values(pathway: Pathway, tx: Tx) -> dict[str, Any]:
     candidates = [
         {"service_id": str(c.service_id), "partner_id": str(c.partner_id), "eligible": c.eligible,
-         "reasons": list(c.reasons), "outcome": c.outcome}
+         "reasons": list(c.reasons), "outcome": c.outcome,
+         "onward_referral_id": str(c.onward_referral_id) if c.onward_referral_id else None, "heard": c.heard}
         for c in pathway.candidates
     ]  # fmt: skip
-    names = ("id", "case_id", "referral_id", "need", "version", "onward_referral_id", "answer_due_at")
+    names = (
+        "id", "case_id", "referral_id", "need", "version", "onward_referral_id", "answer_due_at", "consented_at",
+    )  # fmt: skip
     values = {name: getattr(pathway, name) for name in names}
     return {**values, "status": pathway.status.value, "candidates": candidates, "changed_at": tx.now}

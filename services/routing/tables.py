@@ -78,5 +78,6 @@ class PathwayRow(Base, table=True):
     candidates: list[dict[str, Any]] = Field(sa_column=_json())
     onward_referral_id: UUID | None = None
     answer_due_at: datetime | None = None
+    consented_at: datetime | None = None
     opened_at: datetime
     changed_at: datetime

@@ -16,7 +16,7 @@ def create(settings: TriageSettings | None = None, ports: Ports | None = None) -
     settings = settings or TriageSettings.load()
     service = Service("services.triage", settings, ports)
     deps = Deps.of(load_profile(settings.profile))
-    service.messages(consumers.handlers(deps))
+    service.messages(consumers.handlers(deps), consumers.PATIENT)
     app = new_app("Onward triage", lifespan=service.lifespan)
     app.state.service = service
     app.state.deps = deps

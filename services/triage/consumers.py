@@ -24,6 +24,20 @@ from services.triage.actions.deps import Deps
 from services.triage.actions.timeline import note_events
 from services.triage.actions.triage import triage_referrals
 
+#: What is said about a case goes to its timeline, where nobody waits for it.
+PATIENT = (
+    PathwayProposedV1,
+    OnwardReferralSentV1,
+    OnwardReferralRefusedV1,
+    OnwardReferralAcceptedV1,
+    OnwardReferralDeclinedV1,
+    OnwardReferralWithdrawnV1,
+    OnwardReferralClosedV1,
+    ConsentRecordedV1,
+    ConsentWithdrawnV1,
+    DisclosureMadeV1,
+)
+
 
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
     """Return the handlers in the order in which a mixed batch is applied: cases first, then what is said about them."""

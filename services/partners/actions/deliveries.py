@@ -16,8 +16,7 @@ from hubkit.ids import new_id
 from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
-from services.partners.actions.outgoing import HELD_PER_SENDER, LEASE, Lease, Outgoing, began, signing_keys
-from services.partners.actions.permits import settle_permits
+from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys
 from services.partners.model import SENT
 from services.partners.store import deliveries, endpoints
 
@@ -40,19 +39,26 @@ class Notice:
     permit_id: UUID | None = None
 
 
-async def enqueue(tx: Tx, deps: Deps, notices: Sequence[Notice]) -> set[UUID]:
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What became of notices.
+
+    `unheard` are the onward referrals whose partner has no endpoint for the notice: they wait in the partner's inbox.
+    `permits` are those under which an attempt will begin straight after the commit.
+    """
+
+    unheard: set[UUID]
+    permits: set[UUID]
+
+
+async def enqueue(tx: Tx, deps: Deps, notices: Sequence[Notice]) -> Queued:
     """Queue each notice for the endpoints of its partner that want its type.
 
     What may go out at once is leased here and handed to the dispatcher after the commit, so that no second transaction
-    lies in the way; the rest is claimed from the table. A permit that no attempt will use is settled.
-
-    Returns
-    -------
-    set of UUID
-        The onward referrals whose partner has no endpoint for the notice: they wait in the partner's inbox.
+    lies in the way; the rest is claimed from the table.
     """
     if not notices:
-        return set()
+        return Queued(set(), set())
     desk = _Desk(tx, deps)
     by_partner: dict[UUID, list[Row[Any]]] = {}
     for endpoint in await endpoints.of_partners(tx, {notice.partner_id for notice in notices}):
@@ -65,11 +71,7 @@ async def enqueue(tx: Tx, deps: Deps, notices: Sequence[Notice]) -> set[UUID]:
         for endpoint in wanting:
             desk.put(notice, endpoint)
     handed = await desk.store()
-    used = {outgoing.permit_id for outgoing in handed}
-    unused = [n.permit_id for n in notices if n.permit_id is not None and n.permit_id not in used]
-    if unused:
-        await settle_permits(tx, unused)
-    return alone
+    return Queued(alone, {outgoing.permit_id for outgoing in handed if outgoing.permit_id is not None})
 
 
 class _Desk:
@@ -83,7 +85,6 @@ class _Desk:
         self._rows: list[dict[str, Any]] = []
         self._leased: dict[UUID, Outgoing] = {}
         self._keys: dict[UUID, tuple[str, ...] | None] = {}
-        self._most_each = deps.endpoint_concurrency * HELD_PER_SENDER
         self._per_endpoint: Counter[UUID] = Counter()
         self._permits: set[UUID] = set()
 
@@ -121,7 +122,7 @@ class _Desk:
 
     def _may_go_now(self, notice: Notice, endpoint: Row[Any]) -> bool:
         is_open = endpoint.status == "active" and not endpoint.openings
-        if not is_open or self._per_endpoint[endpoint.id] >= self._most_each:
+        if not is_open or self._per_endpoint[endpoint.id] >= self._deps.handover.room(endpoint.id):
             return False
         if notice.type == SENT:
             # A permit is for one attempt: with two endpoints the second asks for its own.

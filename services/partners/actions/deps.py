@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from hubkit.auth import InternalIssuer
 from hubkit.clock import Clock
@@ -15,11 +16,19 @@ def _nobody(_leased: Sequence[Any]) -> None:
     """Nobody dispatches here: the leases run out and whoever dispatches next takes the deliveries."""
 
 
+def _any_number(_endpoint_id: UUID) -> int:
+    return 64
+
+
 @dataclass(slots=True)
 class Handover:
-    """Where leased deliveries go after the commit; the dispatcher puts its own `take` here when it starts."""
+    """Where leased deliveries go after the commit, and how many it has room for now for one endpoint.
+
+    The dispatcher puts its own here when it starts.
+    """
 
     take: Callable[[Sequence[Any]], None] = _nobody
+    room: Callable[[UUID], int] = _any_number
 
 
 @dataclass(frozen=True, slots=True)

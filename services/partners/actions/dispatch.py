@@ -229,10 +229,17 @@ async def _count_for_breakers(tx: Tx, results: Sequence[Result]) -> None:
     for result in results:
         if result.attempt is not None:
             by_endpoint.setdefault(result.outgoing.endpoint_id, []).append(result)
+    by_endpoint = {id: given for id, given in by_endpoint.items() if any(map(_concerns_breaker, given))}
     if not by_endpoint:
         return
     changed = [_endpoint_after(row, by_endpoint[row.id], tx.now) for row in await endpoints.locked(tx, by_endpoint)]
     await endpoints.change_each(tx, changed)
+
+
+def _concerns_breaker(result: Result) -> bool:
+    """Whether a result may change its endpoint's breaker: a failure does, a success only where failures are counted."""
+    failed = result.attempt is not None and not result.attempt.ok
+    return failed or result.outgoing.is_probe or result.outgoing.is_watched
 
 
 def _endpoint_after(row: Row[Any], results: Sequence[Result], now: datetime) -> dict[str, Any]:

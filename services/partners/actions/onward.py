@@ -11,11 +11,12 @@ from services.partners.actions.ask import Request, ask_gate
 from services.partners.actions.changes import Change, apply, tell
 from services.partners.actions.deliveries import Notice
 from services.partners.actions.deps import Deps
-from services.partners.actions.permits import issue
+from services.partners.actions.permits import write_permits
 from services.partners.model import SENT, WITHDRAWN, Onward, Status
 from services.partners.policy.gate import Allowed, Verdict
 from services.partners.policy.transitions import LIVE, RECALLABLE, TOLD, after_gate, reconsidered, unsent
 from services.partners.store import cases, onward
+from services.partners.store.cases import add_permits
 
 
 async def request_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralRequestedV1]]) -> list[Deferred]:
@@ -93,10 +94,12 @@ async def _send(tx: Tx, deps: Deps, rows: Sequence[Onward], verdicts: dict[UUID,
     """Hand what is ready to the dispatcher; where a partner has no endpoint it waits in the partner's inbox."""
     if not rows:
         return
-    permits = await issue(tx, rows, verdicts)
-    notices = [Notice(row.id, row.partner_id, SENT, row.kind, permit_id=permits[row.id]) for row in rows]
-    unheard = await deliveries.enqueue(tx, deps, notices)
-    await mark_sent(tx, deps, unheard)
+    permits = write_permits(tx, rows, verdicts)
+    notices = [Notice(row.id, row.partner_id, SENT, row.kind, permit_id=permits[row.id]["id"]) for row in rows]
+    queued = await deliveries.enqueue(tx, deps, notices)
+    # What is not handed over at once asks for a permit when it is claimed.
+    await add_permits(tx, [permit for permit in permits.values() if permit["id"] in queued.permits])
+    await mark_sent(tx, deps, queued.unheard)
 
 
 def _first(tx: Tx, data: OnwardReferralRequestedV1, verdict: Verdict) -> Onward:

@@ -22,7 +22,7 @@ ATTEMPT_S = 10.0
 #: How long after the permit was asked for an attempt may still begin, so that it ends within lease and permit.
 START_WITHIN_S = LEASE.total_seconds() - ATTEMPT_S
 #: How many deliveries are held in memory for each that may be sent at once.
-HELD_PER_SENDER = 4
+HELD_PER_SENDER = 16
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Outgoing:
     """One leased delivery.
 
     `start_by` is on the monotonic clock, counted from before the permit was asked for. `is_probe` means that the
-    endpoint's breaker is open and this attempt decides whether it closes.
+    endpoint's breaker is open and this attempt decides whether it closes; `is_watched` that it has begun to count.
     """
 
     delivery_id: UUID
@@ -47,6 +47,7 @@ class Outgoing:
     start_by: float
     traceparent: str | None = None
     is_probe: bool = False
+    is_watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Lease:
             start_by=self.began + START_WITHIN_S,
             traceparent=delivery["traceparent"],
             is_probe=endpoint.openings > 0,
+            is_watched=endpoint.window_from is not None,
         )
 
 

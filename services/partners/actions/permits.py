@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from hubkit.db import Tx
@@ -45,15 +45,20 @@ async def verdicts_for(tx: Tx, deps: Deps, onward_ids: Collection[UUID]) -> tupl
 
 async def issue(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict]) -> dict[UUID, UUID]:
     """Store a permit for each of `asked` that the gate allowed in this transaction; by onward referral."""
-    permits: dict[UUID, UUID] = {}
-    rows = []
+    permits = write_permits(tx, asked, verdicts)
+    await cases.add_permits(tx, list(permits.values()))
+    return {onward_id: permit["id"] for onward_id, permit in permits.items()}
+
+
+def write_permits(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict]) -> dict[UUID, dict[str, Any]]:
+    """Return the permits of what the gate allowed in this transaction, by onward referral; none holds until stored."""
+    permits: dict[UUID, dict[str, Any]] = {}
     for each in asked:
         verdict = verdicts[each.id]
         if not isinstance(verdict, Allowed):
             continue
-        permits[each.id] = new_id()
-        rows.append({
-            "id": permits[each.id],
+        permits[each.id] = {
+            "id": new_id(),
             "onward_referral_id": each.id,
             "case_id": each.case_id,
             "agreement_id": verdict.agreement_id,
@@ -62,8 +67,7 @@ async def issue(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict])
             "consent_ids": [str(id) for id in verdict.consent_ids],
             "issued_at": tx.now,
             "expires_at": tx.now + PERMIT_LIFETIME,
-        })  # fmt: skip
-    await cases.add_permits(tx, rows)
+        }
     return permits
 
 

@@ -38,10 +38,15 @@ def room(breaker: Breaker, now: datetime) -> int | None:
 
 
 def counted(breaker: Breaker, *, succeeded: int, failed: int, now: datetime) -> Breaker:
-    """Return the breaker after ordinary attempts; late results from before it opened change nothing."""
+    """Return the breaker after ordinary attempts; late results from before it opened change nothing.
+
+    A window begins with a failure: an endpoint that does its work is not counted, and costs nothing.
+    """
     if breaker.is_open:
         return breaker
     if breaker.window_from is None or now - breaker.window_from > WINDOW:
+        if not failed:
+            return Breaker()
         breaker = Breaker(window_from=now)
     breaker = replace(breaker, requests=breaker.requests + succeeded + failed, failures=breaker.failures + failed)
     if breaker.requests >= MIN_REQUESTS and breaker.failures >= FAILURE_SHARE * breaker.requests:

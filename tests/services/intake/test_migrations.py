@@ -15,4 +15,4 @@ def differences(connection: Connection) -> list[object]:
 
 async def test_the_migrations_make_the_tables(db: Database) -> None:
     async with db.reading() as tx:
-        assert await tx.conn.run_sync(differences) == []
+        assert await (await tx.connection()).run_sync(differences) == []

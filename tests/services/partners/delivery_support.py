@@ -23,9 +23,10 @@ from hubkit.profiles import load_profile
 from services.partners.actions.deliveries import Notice, enqueue
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import NewKeys, register_endpoint
-from services.partners.actions.permits import permits_for
+from services.partners.actions.permits import verdicts_for, write_permits
 from services.partners.jobs import Dispatcher
 from services.partners.model import SENT
+from services.partners.store.cases import add_permits
 from services.partners.tables import METADATA
 from services.partners.tables.cases import CaseFacts, Consent, OnwardReferral, Permit
 from services.partners.tables.delivery import Attempt, Delivery, Endpoint
@@ -94,11 +95,12 @@ class World:
         """Queue news of new onward referrals, with permits or without."""
         ids = await self.ready(partner_id, count)
         async with self.db.transaction() as tx:
-            permits = await permits_for(tx, self.deps, ids) if permit else {}
+            permits = write_permits(tx, *(await verdicts_for(tx, self.deps, ids))) if permit else {}
             notices = [
-                Notice(id, partner_id, type, KIND, permit_id=permits[id].permit_id if permit else None) for id in ids
+                Notice(id, partner_id, type, KIND, permit_id=permits[id]["id"] if permit else None) for id in ids
             ]
-            await enqueue(tx, self.deps, notices)
+            queued = await enqueue(tx, self.deps, notices)
+            await add_permits(tx, [row for row in permits.values() if row["id"] in queued.permits])
         return ids
 
     async def withdraw_consent(self, onward_id: UUID) -> None:
