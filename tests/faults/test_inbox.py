@@ -45,7 +45,7 @@ class Desk:
         envelope = encode(id=new_id(), source="intake", subject="s", time=datetime.now(UTC), data=data)
         self.bus._sinks[data.TYPE][0](Message(data.TYPE, pack([envelope]), self._ack))
 
-    async def _take(self, tx: Tx, events: list[Event[Any]]) -> None:
+    async def _take(self, _tx: Tx, events: list[Event[Any]]) -> None:
         self.begun.set()
         await self.may_end.wait()
         self.effects += [event.id for event in events]

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,7 @@ class Hub:
 
     base_url: str
     clients: Mapping[str, Any]
+    is_full = False
 
     def __init__(self) -> None:
         self._http = httpx.Client(timeout=60)
@@ -60,6 +62,14 @@ class Hub:
 
     def environment(self) -> dict[str, str]:
         """Return the variables for the operator's command."""
+        raise NotImplementedError
+
+    def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on one deployable's database."""
+        raise NotImplementedError
+
+    def logs(self) -> dict[str, str]:
+        """Return what every process has logged, by its name."""
         raise NotImplementedError
 
     def token(self, name: str) -> str:
@@ -161,6 +171,18 @@ class EmbeddedHub(Hub):
         """Return nothing: the data folder says it all."""
         return {}
 
+    def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on one service's file."""
+        connection = sqlite3.connect(f"file:{self.folder / 'data' / service}.db?mode=ro", uri=True)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def logs(self) -> dict[str, str]:
+        """Return what the one process has logged."""
+        return {"onward": self.log.read_text(errors="replace")}
+
     def operate(self, *arguments: str) -> str:
         """Run the operator's command on this hub's folder."""
         return super().operate("--data", str(self.folder / "data"), *arguments)
@@ -189,6 +211,8 @@ class EmbeddedHub(Hub):
 class FullHub(Hub):
     """Five processes on RabbitMQ and PostgreSQL."""
 
+    is_full = True
+
     def __init__(self, stack: Stack) -> None:
         super().__init__()
         self.stack = stack
@@ -197,6 +221,15 @@ class FullHub(Hub):
     def environment(self) -> dict[str, str]:
         """Return every deployable's variables."""
         return {key: value for name in MODULES for key, value in self.stack.environment(name).items()}
+
+    def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on one deployable's database."""
+        return self.stack.rows(service, query)
+
+    def logs(self) -> dict[str, str]:
+        """Return what the deployables and both servers have logged."""
+        servers = {server.name: server.log() for server in (self.stack.postgres, self.stack.rabbit)}
+        return {name: self.stack.log(name) for name in MODULES} | servers
 
     def __enter__(self) -> Self:
         return self

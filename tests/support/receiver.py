@@ -1,5 +1,7 @@
 """A partner's web server for tests: keeps every webhook it gets, in its own thread."""
 
+import contextlib
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -32,6 +34,14 @@ class Received:
         return str(self.event["data"]["onward_referral_id"])
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing when a client hangs up."""
+
+
 class Receiver:
     """Listens on a port of its own; `status` is what it answers."""
 
@@ -40,10 +50,23 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.port}/hook"
         self.status = status
         self.received: list[Received] = []
+        self._connections: set[socket.socket] = set()
+        self.up()
+
+    def up(self) -> None:
+        """Listen."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                outer._connections.add(self.connection)
+
+            def finish(self) -> None:
+                outer._connections.discard(self.connection)
+                super().finish()
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -56,9 +79,16 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", self.port), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def down(self) -> None:
+        """Stop listening and drop every connection, as a server that is switched off; what came stays known."""
+        self._server.shutdown()
+        self._server.server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def about(self, onward_referral_id: str) -> list[Received]:
         """Return what came for one onward referral, in order."""
@@ -66,8 +96,7 @@ class Receiver:
 
     def close(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+        self.down()
 
     def __enter__(self) -> Self:
         return self

@@ -114,17 +114,29 @@ class Stack:
     def wait_ready(self, name: str, timeout: float = 60) -> None:
         """Wait until a deployable says that it can work."""
         end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        while not self._is_ready(name):
             if self.processes[name].poll() is not None:
                 raise RuntimeError(f"{name} ended:\n{self.log(name)[-3000:]}")
-            try:
-                with urllib.request.urlopen(f"{self.url(name)}/readyz", timeout=2) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, OSError):
-                pass
+            if time.monotonic() > end:
+                raise RuntimeError(f"{name} is not ready:\n{self.log(name)[-3000:]}")
             time.sleep(0.05)
-        raise RuntimeError(f"{name} is not ready:\n{self.log(name)[-3000:]}")
+
+    def revive(self, name: str, timeout: float = 60) -> None:
+        """As `wait_ready`, but start it again whenever it has ended, as a supervisor does."""
+        end = time.monotonic() + timeout
+        while not self._is_ready(name):
+            if self.processes[name].poll() is not None:
+                self.start_service(name)
+            if time.monotonic() > end:
+                raise RuntimeError(f"{name} is not ready:\n{self.log(name)[-3000:]}")
+            time.sleep(0.1)
+
+    def _is_ready(self, name: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url(name)}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
 
     def log(self, name: str) -> str:
         """Return what a deployable has logged."""
