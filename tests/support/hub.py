@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+from typing_extensions import override
 
 from examples.police_client import REFERRAL
 from tests.support.process import free_port
@@ -167,10 +168,12 @@ class EmbeddedHub(Hub):
             time.sleep(0.05)
         return process
 
+    @override
     def environment(self) -> dict[str, str]:
         """Return nothing: the data folder says it all."""
         return {}
 
+    @override
     def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on one service's file."""
         connection = sqlite3.connect(f"file:{self.folder / 'data' / service}.db?mode=ro", uri=True)
@@ -179,10 +182,12 @@ class EmbeddedHub(Hub):
         finally:
             connection.close()
 
+    @override
     def logs(self) -> dict[str, str]:
         """Return what the one process has logged."""
         return {"onward": self.log.read_text(errors="replace")}
 
+    @override
     def operate(self, *arguments: str) -> str:
         """Run the operator's command on this hub's folder."""
         return super().operate("--data", str(self.folder / "data"), *arguments)
@@ -201,6 +206,7 @@ class EmbeddedHub(Hub):
         """Start it again on the same data."""
         self.process = self._start()
 
+    @override
     def close(self) -> None:
         """Stop it."""
         super().close()
@@ -218,14 +224,17 @@ class FullHub(Hub):
         self.stack = stack
         self.base_url, self.clients = stack.base_url, stack.secrets["clients"]
 
+    @override
     def environment(self) -> dict[str, str]:
         """Return every deployable's variables."""
         return {key: value for name in MODULES for key, value in self.stack.environment(name).items()}
 
+    @override
     def rows(self, service: str, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on one deployable's database."""
         return self.stack.rows(service, query)
 
+    @override
     def logs(self) -> dict[str, str]:
         """Return what the deployables and both servers have logged."""
         servers = {server.name: server.log() for server in (self.stack.postgres, self.stack.rabbit)}

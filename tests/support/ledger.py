@@ -21,6 +21,7 @@ _WAITING = (
     "(select count(*) from outbox where published_at is null), (select count(*) from inbox where state <> 'done')"
 )
 _SHOWN = 5
+_NO_PERMIT = ("", datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def _id(value: Any) -> str:
@@ -36,7 +37,7 @@ def _time(value: Any) -> datetime:
 
 def waiting(hub: Hub) -> dict[str, int]:
     """Return what is still under way in the databases, by place; nothing when all is done."""
-    found = {}
+    found: dict[str, int] = {}
     for service in SERVICES:
         [(outbox, inbox)] = hub.rows(service, _WAITING)
         found |= {f"{service} outbox": outbox, f"{service} inbox": inbox}
@@ -191,8 +192,8 @@ class Ledger:
             f"join delivery d on d.id = a.delivery_id where d.type = '{_SENT}'"
         )
         for permit_id, started_at, onward_id, delivery_id in self._hub.rows("partners", query):
-            whose, issued_at, expires_at = by_id.get(_id(permit_id) if permit_id else "", ("", None, None))
-            if whose != _id(onward_id) or not issued_at or not issued_at <= _time(started_at) < expires_at:
+            whose, issued_at, expires_at = by_id.get(_id(permit_id) if permit_id else "", _NO_PERMIT)
+            if whose != _id(onward_id) or not issued_at <= _time(started_at) < expires_at:
                 said.append(f"an attempt of delivery {_id(delivery_id)} had no valid permit")
             if permit_id in used:
                 said.append(f"a permit of delivery {_id(delivery_id)} was used twice")

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
+from typing_extensions import override
 
 from tests.support.process import free_port
 
@@ -38,6 +39,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    @override
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing when a client hangs up."""
 
@@ -60,10 +62,12 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            @override
             def setup(self) -> None:
                 super().setup()
                 outer._connections.add(self.connection)
 
+            @override
             def finish(self) -> None:
                 outer._connections.discard(self.connection)
                 super().finish()
@@ -76,6 +80,7 @@ class Receiver:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
+            @override
             def log_message(self, *_: object) -> None:
                 pass
 
