@@ -71,7 +71,8 @@ class OnwardReferralChanged(Contract):
     """What all news of an onward referral carries.
 
     Publisher: partners. Consumers: intake, triage, routing. `version` grows by one with every change, so that a reader
-    keeps the newest; 1 is the gate's first answer, which is told when it is no. `reasons` are codes of the gate or of the partner.
+    keeps the newest; 1 is the gate's first answer, which is told when it is no. `reasons` are codes of the gate or of
+    the partner.
     """
 
     onward_referral_id: UUID

@@ -156,10 +156,12 @@ async def _open(
             if before is None:
                 new.append(_propose(tx, deps, cases[case_id], _blank(cases[case_id], need), services[need]))
             elif before.status in _BEGIN_AGAIN:
-                changed.append(_propose(tx, deps, cases[case_id], before, services[need]))
+                after = _propose(tx, deps, cases[case_id], before, services[need])
+                if after.status is not before.status:  # one that still has nobody stays as it was
+                    changed.append(after)
     await store.add_pathways(tx, new)
     _announce(tx, new)
-    await _save(tx, [pathway for pathway in changed if pathway.status is PathwayStatus.REQUESTED])
+    await _save(tx, changed)
 
 
 def _blank(facts: CaseFacts, need: str) -> Pathway:
@@ -174,7 +176,7 @@ def _propose(tx: Tx, deps: Deps, facts: CaseFacts, before: Pathway, services: li
 
 
 async def _revive(tx: Tx, deps: Deps, kinds: Iterable[str]) -> None:
-    """Try pathways again that had nobody left, a step at a time."""
+    """Try pathways again that had nobody left, a step at a time; those that still have nobody stay as they were."""
     wanted = set(kinds)
     services = await store.list_services(tx, wanted)
     last: UUID | None = None
@@ -184,7 +186,6 @@ async def _revive(tx: Tx, deps: Deps, kinds: Iterable[str]) -> None:
         tried = [
             _propose(tx, deps, cases[p.case_id], p, services[p.need]) for p in pathways if cases[p.case_id].is_open
         ]
-        # One that still has nobody stays as it was: no news is not an event.
         await _save(tx, [pathway for pathway in tried if pathway.status is PathwayStatus.REQUESTED])
 
 

@@ -1,6 +1,6 @@
 """The message door: each event type goes to one action."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from hubkit.contracts import (
@@ -34,45 +34,31 @@ PATIENT = (
 )
 
 
+Action = Callable[[Tx, Deps, Sequence[Event[Any]]], Awaitable[Sequence[Deferred] | None]]
+
+
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
     """Return the handlers in the order in which a mixed batch is applied: directory, cases, news, consents."""
 
-    async def opened(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.open_pathways(tx, deps, events)
+    def to(action: Action) -> Handler:
+        async def handle(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred] | None:
+            return await action(tx, deps, events)
 
-    async def assessed(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
-        return await actions.add_needs(tx, deps, events)
+        return handle
 
-    async def excluded(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.stop_pathways(tx, events)
-
-    async def sent(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.note_sent(tx, deps, events)
-
-    async def news(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.follow_onward(tx, deps, events)
-
-    async def consented(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.note_consents(tx, events)
-
-    async def listed(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.note_listings(tx, deps, events)
-
-    async def agreed(tx: Tx, events: list[Event[Any]]) -> None:
-        await actions.note_agreements(tx, deps, events)
-
+    news = to(actions.follow_onward)
     return {
-        ServiceListedV1: listed,
-        AgreementChangedV1: agreed,
-        CaseOpenedV1: opened,
-        CaseTriagedV1: opened,
-        CaseAssessedV1: assessed,
-        CaseExcludedV1: excluded,
-        OnwardReferralSentV1: sent,
+        ServiceListedV1: to(actions.note_listings),
+        AgreementChangedV1: to(actions.note_agreements),
+        CaseOpenedV1: to(actions.open_pathways),
+        CaseTriagedV1: to(actions.open_pathways),
+        CaseAssessedV1: to(actions.add_needs),
+        CaseExcludedV1: actions.stop_pathways,
+        OnwardReferralSentV1: to(actions.note_sent),
         OnwardReferralRefusedV1: news,
         OnwardReferralDeclinedV1: news,
         OnwardReferralAcceptedV1: news,
         OnwardReferralWithdrawnV1: news,
         OnwardReferralClosedV1: news,
-        ConsentRecordedV1: consented,
+        ConsentRecordedV1: actions.note_consents,
     }

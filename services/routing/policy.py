@@ -167,12 +167,11 @@ def _taken_on(heard: Pathway, teller: Candidate) -> Pathway:
 def _ended(heard: Pathway, teller: Candidate, news: News, next_id: UUID) -> Pathway:
     """Return the pathway after the onward referral that it waits for, or that was accepted, has come to nothing."""
     noted = heard.with_candidate(teller)
-    reasons = set(news.reasons)
-    is_stopped = heard.status is PathwayStatus.STOPPED
-    if not is_stopped and heard.consented_at is not None and CONSENT_REASONS & reasons:
-        if news.changed_at < heard.consented_at:
-            return _ask(noted, teller, next_id)  # the person has changed their mind since
-    if is_stopped or _STOPS & reasons:
+    if heard.status is PathwayStatus.STOPPED:
+        return noted.moved(PathwayStatus.STOPPED)
+    if _by_person(teller) and heard.consented_at is not None and news.changed_at < heard.consented_at:
+        return _ask(noted, teller, next_id)  # the person has agreed since
+    if _STOPS & set(news.reasons):
         return noted.moved(PathwayStatus.STOPPED)
     return ask_next(noted, next_id)
 

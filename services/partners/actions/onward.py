@@ -14,7 +14,7 @@ from services.partners.actions.deps import Deps
 from services.partners.actions.permits import write_permits
 from services.partners.model import SENT, WITHDRAWN, Onward, Status
 from services.partners.policy.gate import Allowed, Verdict
-from services.partners.policy.transitions import LIVE, RECALLABLE, TOLD, after_gate, reconsidered, unsent
+from services.partners.policy.transitions import LIVE, TOLD, after_gate, may_recall, reconsidered, unsent
 from services.partners.store import cases, onward
 from services.partners.store.cases import add_permits
 
@@ -69,12 +69,14 @@ async def reconsider(tx: Tx, deps: Deps, case_ids: Collection[UUID]) -> list[Onw
 
 
 async def recall_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralRecalledV1]]) -> list[Deferred]:
-    """Withdraw onward referrals that routing takes back because another service is asked; those unknown wait."""
+    """Withdraw onward referrals that routing takes back because another service is asked or has accepted.
+
+    Those that are not known yet wait.
+    """
     rows = {row.id: row for row in await onward.lock(tx, {event.data.onward_referral_id for event in events})}
     deferred = [Deferred(e.id, "not known yet") for e in events if e.data.onward_referral_id not in rows]
     reasons = {event.data.onward_referral_id: event.data.reason for event in events}
-    # One that the partner has accepted in the meantime is past recalling: the person is being helped.
-    recallable = [row for row in rows.values() if row.status in RECALLABLE]
+    recallable = [row for row in rows.values() if may_recall(row.status, reasons[row.id])]
     withdrawn = await apply(tx, [Change(row, Status.WITHDRAWN, (reasons[row.id],)) for row in recallable])
     await _take_back(tx, deps, withdrawn, before={row.id: row.status for row in recallable})
     return deferred

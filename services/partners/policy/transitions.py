@@ -43,6 +43,15 @@ def may(status: Status, to: Status) -> bool:
     return to in TRANSITIONS[status]
 
 
+def may_recall(status: Status, reason: str) -> bool:
+    """Return whether routing may still take it back.
+
+    What the partner has accepted stays with it, for the person is being helped; unless another service has accepted
+    too, for then routing has decided between them.
+    """
+    return status in RECALLABLE or (reason == "accepted_elsewhere" and may(status, Status.WITHDRAWN))
+
+
 def after_gate(verdict: Verdict) -> Status:
     """Return where an onward referral goes that has not been sent: a missing consent can be mended, the rest cannot."""
     if isinstance(verdict, Allowed):

@@ -257,10 +257,8 @@ async def test_a_withdrawal_waits_for_the_permit_that_is_being_issued(world: Wor
         assert (await permits_for(tx, world.deps, [onward_id]))[onward_id].reasons == ("consent_withdrawn",)
 
 
-def recalled(onward_id: UUID, case_id: UUID) -> OnwardReferralRecalledV1:
-    return OnwardReferralRecalledV1(
-        onward_referral_id=onward_id, pathway_id=new_id(), case_id=case_id, reason="no_answer"
-    )
+def recalled(onward_id: UUID, case_id: UUID, reason: str = "no_answer") -> OnwardReferralRecalledV1:
+    return OnwardReferralRecalledV1(onward_referral_id=onward_id, pathway_id=new_id(), case_id=case_id, reason=reason)
 
 
 async def test_recalled_one_is_withdrawn_with_its_reason_and_the_partner_is_told(world: World) -> None:
@@ -290,3 +288,16 @@ async def test_recall_leaves_what_the_partner_took_up(world: World) -> None:
     async with world.db.transaction() as tx:
         assert await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id))]) == []
     assert (await world.row(onward_id)).status is Status.ACCEPTED
+
+
+async def test_recall_takes_back_what_two_partners_took_up(world: World) -> None:
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    await add_endpoint(world)
+    async with world.db.transaction() as tx:
+        await answer(tx, caller(), onward_id, Answer("accept", 2))
+    async with world.db.transaction() as tx:
+        await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id, "accepted_elsewhere"))])
+    row = await world.row(onward_id)
+    assert (row.status, row.reasons) == (Status.WITHDRAWN, ("accepted_elsewhere",))
+    assert await deliveries(world) == [(onward_id, "onward_referral.withdrawn", "queued")]

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("candidates", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("onward_referral_id", sa.Uuid(), nullable=True),
         sa.Column("answer_due_at", UTCDateTime(), nullable=True),
+        sa.Column("consented_at", UTCDateTime(), nullable=True),
         sa.Column("opened_at", UTCDateTime(), nullable=False),
         sa.Column("changed_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

@@ -1,0 +1,29 @@
+"""A migrated database of routing, on SQLite and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hubkit import migrations
+from hubkit.clock import ManualClock
+from hubkit.db import Database
+from tests.services.routing.support import NOW, World
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once on each."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/routing.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def world(url: str) -> AsyncIterator[World]:
+    """Return routing without its doors, in a hub that has no time for an answer."""
+    await migrations.upgrade("services.routing", url)
+    clock = ManualClock(NOW)
+    database = Database(url, source="routing", clock=clock)
+    yield World(database, clock)
+    await database.aclose()
