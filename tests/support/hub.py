@@ -19,7 +19,7 @@ import httpx
 from typing_extensions import override
 
 from examples.police_client import REFERRAL
-from tests.support.process import free_port
+from tests.support.process import die_with_parent, free_port
 from tests.support.stack import MODULES, ROOT, Stack
 
 T = TypeVar("T")
@@ -159,7 +159,13 @@ class EmbeddedHub(Hub):
         command = [sys.executable, "-m", "onward", "--data", str(self.folder / "data"), "run", "--port", str(self.port)]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]}
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": os.environ["PATH"]},
+                preexec_fn=die_with_parent,
             )
         end = time.monotonic() + 60
         while not demo.exists():

@@ -17,9 +17,7 @@ from tests.support.receiver import Received
 
 SERVICES = ("intake", "triage", "routing", "partners")
 _SENT = "onward_referral.sent"
-_WAITING = (
-    "(select count(*) from outbox where published_at is null), (select count(*) from inbox where state <> 'done')"
-)
+_WAITING = "select (select count(*) from outbox where published_at is null), (select count(*) from inbox where state <> 'done')"
 _SHOWN = 5
 _NO_PERMIT = ("", datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

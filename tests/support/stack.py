@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from onward import development
-from tests.support.process import free_port
+from tests.support.process import die_with_parent, free_port
 from tests.support.servers import PostgresServer, RabbitServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +164,13 @@ class Stack:
     def _spawn(self, command: list[str], name: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                command, env=self.environment(name), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                env=self.environment(name),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
             )
 
     def __enter__(self) -> Self:
