@@ -17,7 +17,8 @@ from tests.support.receiver import Received
 
 SERVICES = ("intake", "triage", "routing", "partners")
 _SENT = "onward_referral.sent"
-_WAITING = "select (select count(*) from outbox where published_at is null), (select count(*) from inbox where state <> 'done')"
+_UNPUBLISHED = "select count(*) from outbox where published_at is null"
+_UNFINISHED = "select count(*) from inbox where state <> 'done'"
 _SHOWN = 5
 _NO_PERMIT = ("", datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -37,7 +38,7 @@ def waiting(hub: Hub) -> dict[str, int]:
     """Return what is still under way in the databases, by place; nothing when all is done."""
     found: dict[str, int] = {}
     for service in SERVICES:
-        [(outbox, inbox)] = hub.rows(service, _WAITING)
+        [(outbox, inbox)] = hub.rows(service, f"select ({_UNPUBLISHED}), ({_UNFINISHED})")
         found |= {f"{service} outbox": outbox, f"{service} inbox": inbox}
     [(found["deliveries"],)] = hub.rows("partners", "select count(*) from delivery where state = 'queued'")
     return {place: count for place, count in found.items() if count}
