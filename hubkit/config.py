@@ -54,7 +54,7 @@ class Settings(BaseModel):
             if name in cls.model_fields:
                 values[name] = value
             elif name.endswith("_file") and name[:-5] in cls.model_fields:
-                values[name[:-5]] = Path(value).read_text(encoding="utf-8").strip()
+                values[name[:-5]] = _content(key, value)
             else:
                 unknown.append(key)
         if unknown:
@@ -68,10 +68,12 @@ class Settings(BaseModel):
             raise SettingsError(faults) from None
 
     @classmethod
-    def is_given(cls, environ: Mapping[str, str] | None = None) -> bool:
-        """Whether the environment says which database to use."""
+    def given(cls, name: str, environ: Mapping[str, str] | None = None) -> str | None:
+        """Return one setting as the environment gives it, unchecked, or None: for who needs that one alone."""
         source = os.environ if environ is None else environ
-        return bool({f"{cls.PREFIX}DATABASE_URL", f"{cls.PREFIX}DATABASE_URL_FILE"} & source.keys())
+        key = f"{cls.PREFIX}{name.upper()}"
+        path = source.get(f"{key}_FILE")
+        return source.get(key) if path is None else _content(f"{key}_FILE", path)
 
     @property
     def is_production(self) -> bool:
@@ -97,3 +99,10 @@ class Settings(BaseModel):
             if name != "environment" and isinstance(value, str) and "development" in value:
                 faults.append(f"{name} holds development material")
         return faults
+
+
+def _content(key: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        raise SettingsError(f"{key} names a file that cannot be read") from None

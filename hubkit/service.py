@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from hubkit import migrations
 from hubkit.bus import Bus, RabbitBus
 from hubkit.clock import Clock, SystemClock
-from hubkit.config import Settings
+from hubkit.config import Settings, SettingsError
 from hubkit.contracts.envelope import Contract
 from hubkit.db import Database
 from hubkit.egress import InternalClient
@@ -66,7 +66,7 @@ class Service:
         """
         if self.bus is None:
             if self.settings.amqp_url is None:
-                raise RuntimeError(f"{self.settings.PREFIX}AMQP_URL is needed")
+                raise SettingsError(f"{self.settings.PREFIX}AMQP_URL is needed")
             self.bus = RabbitBus(self.settings.amqp_url, self.name)
         if self._owns_bus:
             self.loop("bus", self.bus.run)

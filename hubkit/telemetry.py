@@ -1,8 +1,11 @@
 """Trace context and metrics.
 
 A W3C `traceparent` goes from the request through outbox and bus to the webhook, so that one referral's way can be
-followed through all services. Spans are recorded when an OpenTelemetry exporter is configured for the process
-(`hubkit.tracing`); without one, only the context travels, which costs next to nothing.
+followed through the logs of all services. The context alone travels: Onward makes no spans of its own. A process that
+configures an OpenTelemetry SDK and is instrumented from outside has spans, and then they are what is continued.
+
+An event taken in alone continues its trace. A batch of several has no one cause, so what it brings about carries no
+trace, and ids are what tells it: to keep them apart would take every action to say which event it answers.
 """
 
 from contextvars import ContextVar, Token

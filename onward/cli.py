@@ -4,9 +4,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
 from pathlib import Path
+from uuid import UUID
 
 from hubkit.config import SettingsError
+from hubkit.crypto import CryptoError
+from hubkit.db import is_disconnect
 from hubkit.errors import HubError
 from hubkit.migrations import StaleSchemaError
 from hubkit.profiles import ProfileError
@@ -34,11 +38,15 @@ def parser() -> argparse.ArgumentParser:
     _add_queues(commands)
     _add_deliveries(commands)
     _add_agreements(commands)
-    rotate = commands.add_parser("keys", help="re-seal what was sealed with an older field key")
-    rotate.add_subparsers(required=True, metavar="ACTION").add_parser(
-        "rotate", help="re-seal every person with the current key of INTAKE_FIELD_KEYS"
-    ).set_defaults(command=operate.rotate_keys)
+    _add_keys(commands)
     return top
+
+
+def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    keys = commands.add_parser("keys", help="replace keys").add_subparsers(required=True, metavar="ACTION")
+    rotate = keys.add_parser("rotate", help="re-seal every person with the current key of INTAKE_FIELD_KEYS")
+    rotate.add_argument("--signing", action="store_true", help="instead, make a new key that signs access tokens")
+    rotate.set_defaults(command=operate.rotate_keys)
 
 
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,6 +68,12 @@ def _add_clients(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     disable = client.add_parser("disable", help="let a system in no more")
     disable.add_argument("id")
     disable.set_defaults(command=operate.disable_client)
+    enable = client.add_parser("enable", help="let a disabled system in again, with what it had")
+    enable.add_argument("id")
+    enable.set_defaults(command=operate.enable_client)
+    client.add_parser("list", help="every system, with its organisation and scopes").set_defaults(
+        command=operate.list_clients
+    )
 
 
 def _add_queues(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,7 +83,7 @@ def _add_queues(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     listing = outbox.add_parser("list", help="events that the bus has not confirmed")
     listing.set_defaults(command=operate.list_outbox)
     replay = outbox.add_parser("replay", help="publish events again; consumers drop those they have")
-    replay.add_argument("--since", required=True, help="RFC 3339, such as 2026-11-21T00:00:00+00:00")
+    replay.add_argument("--since", type=_moment, required=True, help="RFC 3339, such as 2026-11-21T00:00:00+00:00")
     replay.add_argument("--type", help="one event type, such as case.opened.v1")
     replay.set_defaults(command=operate.replay_outbox)
     inbox = commands.add_parser("inbox", help="events a service has heard").add_subparsers(
@@ -79,8 +93,17 @@ def _add_queues(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     heard.add_argument("--state", choices=("pending", "dead"), default="dead")
     heard.set_defaults(command=operate.list_inbox)
     again = inbox.add_parser("replay", help="try dead events again")
-    again.add_argument("--id", help="one event id (all dead ones when not given)")
+    again.add_argument("--id", type=UUID, help="one event id (all dead ones when not given)")
     again.set_defaults(command=operate.replay_inbox)
+    for rows, what, command in (
+        (outbox, "forget events that the bus has confirmed", operate.prune_outbox),
+        (inbox, "forget the ids of events that have taken effect", operate.prune_inbox),
+    ):
+        prune = rows.add_parser("prune", help=what)
+        prune.add_argument("--before", type=date.fromisoformat, required=True, help="a day, YYYY-MM-DD (UTC)")
+        prune.add_argument("--force", action="store_true", help="also those of the last 90 days")
+        prune.add_argument("--service", choices=_SERVICES, help="which service (all when not given)")
+        prune.set_defaults(command=command)
     for sub in (listing, replay, heard, again):
         sub.add_argument("--service", choices=_SERVICES, required=sub in (replay, again), help="which service")
 
@@ -93,7 +116,7 @@ def _add_deliveries(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     listing.add_argument("--state", default="parked", help="a state of a delivery (default parked)")
     listing.set_defaults(command=operate.list_deliveries)
     replay = deliveries.add_parser("replay", help="send again, through today's gate")
-    replay.add_argument("--id", help="one delivery id (all parked ones when not given)")
+    replay.add_argument("--id", type=UUID, help="one delivery id (all parked ones when not given)")
     replay.set_defaults(command=operate.replay_deliveries)
 
 
@@ -106,10 +129,17 @@ def _add_agreements(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     change = agreement.add_parser("set", help="change a partner's agreement; the gate asks it at every step")
     change.add_argument("organisation", help="the partner's code, such as demo-counselling")
-    change.add_argument("--starts-on", help="first day, YYYY-MM-DD")
-    change.add_argument("--ends-on", help="last day, YYYY-MM-DD")
+    change.add_argument("--starts-on", type=date.fromisoformat, help="first day, YYYY-MM-DD")
+    change.add_argument("--ends-on", type=date.fromisoformat, help="last day, YYYY-MM-DD")
     change.add_argument("--status", choices=("active", "suspended", "ended"))
     change.set_defaults(command=operate.set_agreement)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("needs an offset, such as +00:00")
+    return moment
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,7 +149,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = asyncio.run(chosen.command(chosen))
     except KeyboardInterrupt:
         status = 0
-    except (SettingsError, StaleSchemaError, ProfileError, HubError) as error:
+    except HubError as error:
+        faults = "".join(f"; {fault.pointer} {fault.detail}" for fault in error.errors)
+        print(f"onward: {error}{faults}", file=sys.stderr)
+        status = 1
+    except (SettingsError, StaleSchemaError, ProfileError, CryptoError) as error:
         print(f"onward: {error}", file=sys.stderr)
+        status = 1
+    except Exception as error:
+        if not is_disconnect(error):
+            raise
+        print(f"onward: the database does not answer ({type(error).__name__})", file=sys.stderr)
         status = 1
     raise SystemExit(status)

@@ -3,17 +3,21 @@
 import argparse
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+
+from sqlalchemy import delete
 
 from gateway.actions import clients
+from gateway.actions.keys import rotate_signing_key
 from hubkit import inbox, migrations, outbox
 from hubkit.clock import SystemClock
 from hubkit.config import Settings, SettingsError
+from hubkit.crypto import Keyring
 from hubkit.db import Database
+from hubkit.messaging import OUTBOX
 from hubkit.profiles import load_profile
 from onward import composition, development
 from services.intake.actions.deps import Deps as IntakeDeps
@@ -24,27 +28,52 @@ from services.partners.actions import agreements, deliveries
 _SERVICES = ("intake", "triage", "routing", "partners")
 #: Columns of a delivery that the operator has no use for on a screen.
 _SECRET = ("body", "secrets", "lease_token")
+_TERMS = ("id", "version", "status", "starts_on", "ends_on", "lawful_basis")
+#: Events of so many days are kept: a replay sends them again, and consumers know them by their ids.
+_KEPT = timedelta(days=90)
 
 
 def _module(name: str) -> str:
     return name if name == "gateway" else f"services.{name}"
 
 
-def _settings(arguments: argparse.Namespace, name: str) -> Settings:
-    """Return a deployable's settings: its own variables where they are set, else those of the one-machine hub."""
-    kind = migrations.settings_class(_module(name))
-    if kind.is_given():
-        return kind.load()
+def _kind(name: str) -> type[Settings]:
+    return migrations.settings_class(_module(name))
+
+
+def _here(arguments: argparse.Namespace, name: str) -> Settings:
+    """Return a deployable's settings in the one-machine hub."""
     folder: Path = arguments.data
     if not (folder / "secrets.json").exists():
-        raise SettingsError(f"no hub in {folder} (start one with `onward run`) and no {kind.PREFIX}DATABASE_URL")
+        needed = f"{_kind(name).PREFIX}DATABASE_URL"
+        raise SettingsError(f"no hub in {folder} (start one with `onward run`) and no {needed}")
     place = composition.Place(folder, "http://127.0.0.1:8000", Path("profiles/cambridgeshire.yaml"))
     return composition.settings_for(place, development.load_secrets(folder))[_module(name)]
 
 
+def _setting(arguments: argparse.Namespace, name: str, setting: str = "database_url") -> str:
+    """Return one setting of a deployable: from its own variables if they name a database, else of the hub here."""
+    kind = _kind(name)
+    if kind.given("database_url") is None:
+        return str(getattr(_here(arguments, name), setting))
+    value = kind.given(setting)
+    if value is None:
+        raise SettingsError(f"{kind.PREFIX}{setting.upper()} is needed")
+    return value
+
+
+def _chosen(arguments: argparse.Namespace, names: Sequence[str] = _SERVICES) -> Sequence[str]:
+    """Return the service that was named, or else all whose databases are given, or else all of the hub here."""
+    if getattr(arguments, "service", None):
+        return [arguments.service]
+    return [name for name in names if _kind(name).given("database_url")] or names
+
+
 @contextlib.asynccontextmanager
 async def _database(arguments: argparse.Namespace, name: str) -> AsyncIterator[Database]:
-    db = Database(_settings(arguments, name).database_url, source=name, clock=SystemClock(), pool_size=2)
+    url = _setting(arguments, name)
+    await migrations.check_current(_module(name), url)
+    db = Database(url, source=name, clock=SystemClock(), pool_size=2)
     try:
         yield db
     finally:
@@ -61,8 +90,8 @@ def _show(rows: Iterable[Mapping[str, Any]]) -> int:
 
 async def migrate(arguments: argparse.Namespace) -> int:
     """Bring every database to the newest schema."""
-    for name in (*_SERVICES, "gateway"):
-        await migrations.upgrade(_module(name), _settings(arguments, name).database_url)
+    for name in _chosen(arguments, (*_SERVICES, "gateway")):
+        await migrations.upgrade(_module(name), _setting(arguments, name))
         print(f"{name}: at {migrations.newest(_module(name))}")
     return 0
 
@@ -93,9 +122,30 @@ async def disable_client(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def enable_client(arguments: argparse.Namespace) -> int:
+    """Let a disabled client in again, with the secret and key that it had."""
+    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+        await clients.enable_client(tx, arguments.id)
+    print(f"{arguments.id} is enabled")
+    return 0
+
+
+async def list_clients(arguments: argparse.Namespace) -> int:
+    """Print every client, without what it signs in with."""
+    async with _database(arguments, "gateway") as db, db.reading() as tx:
+        for each in await clients.list_clients(tx):
+            _show([{
+                "client_id": each.id,
+                "organisation": each.organisation,
+                "scopes": sorted(each.scopes),
+                "disabled_at": each.disabled_at,
+            }])  # fmt: skip
+    return 0
+
+
 async def list_outbox(arguments: argparse.Namespace) -> int:
     """Print events that the bus has not confirmed."""
-    for name in [arguments.service] if arguments.service else _SERVICES:
+    for name in _chosen(arguments):
         async with _database(arguments, name) as db:
             _show({"service": name, **row} for row in await outbox.list_unpublished(db))
     return 0
@@ -103,17 +153,33 @@ async def list_outbox(arguments: argparse.Namespace) -> int:
 
 async def replay_outbox(arguments: argparse.Namespace) -> int:
     """Publish events again."""
-    since = datetime.fromisoformat(arguments.since)
-    if since.tzinfo is None:
-        raise SettingsError("--since needs an offset, such as +00:00")
     async with _database(arguments, arguments.service) as db:
-        print(f"{await outbox.replay_since(db, since, arguments.type)} events will be published again")
+        count = await outbox.replay_since(db, arguments.since, arguments.type)
+        print(f"{count} events will be published again")
     return 0
+
+
+async def prune_outbox(arguments: argparse.Namespace) -> int:
+    """Forget events that the bus has confirmed."""
+    before = _before(arguments)
+    for name in _chosen(arguments):
+        async with _database(arguments, name) as db, db.transaction() as tx:
+            old = delete(OUTBOX).where(OUTBOX.c.published_at.is_not(None), OUTBOX.c.created_at < before)
+            print(f"{name}: {(await tx.run(old)).rowcount} events forgotten")
+    return 0
+
+
+def _before(arguments: argparse.Namespace) -> datetime:
+    """Return the beginning (UTC) of the day before which rows may go."""
+    before = datetime.combine(arguments.before, time(), UTC)
+    if before > SystemClock().now() - _KEPT and not arguments.force:
+        raise SettingsError(f"the last {_KEPT.days} days are kept for replays; --force forgets them all the same")
+    return before
 
 
 async def list_inbox(arguments: argparse.Namespace) -> int:
     """Print events that wait or are dead."""
-    for name in [arguments.service] if arguments.service else _SERVICES:
+    for name in _chosen(arguments):
         async with _database(arguments, name) as db:
             _show({"service": name, **row} for row in await inbox.list_events(db, arguments.state))
     return 0
@@ -122,9 +188,18 @@ async def list_inbox(arguments: argparse.Namespace) -> int:
 async def replay_inbox(arguments: argparse.Namespace) -> int:
     """Try dead events again."""
     async with _database(arguments, arguments.service) as db:
-        count = await inbox.replay_dead(db, UUID(arguments.id) if arguments.id else None)
+        count = await inbox.replay_dead(db, arguments.id)
         print(f"{count} events will be tried again")
     return 0 if count or not arguments.id else 1
+
+
+async def prune_inbox(arguments: argparse.Namespace) -> int:
+    """Forget the ids of events that have taken effect."""
+    before = _before(arguments)
+    for name in _chosen(arguments):
+        async with _database(arguments, name) as db:
+            print(f"{name}: {await inbox.prune(db, before)} events forgotten")
+    return 0
 
 
 async def list_deliveries(arguments: argparse.Namespace) -> int:
@@ -138,7 +213,7 @@ async def list_deliveries(arguments: argparse.Namespace) -> int:
 async def replay_deliveries(arguments: argparse.Namespace) -> int:
     """Queue parked deliveries afresh; the gate is asked again for each."""
     async with _database(arguments, "partners") as db, db.transaction() as tx:
-        count = await deliveries.replay(tx, [UUID(arguments.id)] if arguments.id else None)
+        count = await deliveries.replay(tx, [arguments.id] if arguments.id else None)
     print(f"{count} deliveries will be sent again")
     return 0 if count or not arguments.id else 1
 
@@ -150,10 +225,7 @@ async def list_agreements(arguments: argparse.Namespace) -> int:
             partner.id: partner.organisation for partner, _ in await agreements.list_partners(tx, None, 1000)
         }
         for row in await agreements.list_agreements(tx, None, 1000):
-            shown = {
-                key: row._mapping[key] for key in ("id", "version", "status", "starts_on", "ends_on", "lawful_basis")
-            }
-            _show([{"organisation": organisations.get(row.partner_id), **shown}])
+            _show([{"organisation": organisations.get(row.partner_id), **{key: getattr(row, key) for key in _TERMS}}])
     return 0
 
 
@@ -163,12 +235,15 @@ async def set_agreement(arguments: argparse.Namespace) -> int:
         found = {partner.organisation: partner.id for partner, _ in await agreements.list_partners(tx, None, 1000)}
         if arguments.organisation not in found:
             raise SettingsError(f"no partner {arguments.organisation}; there are: {', '.join(sorted(found))}")
-        standing = await agreements.list_agreements(tx, None, 1000)
-        row = [each for each in standing if each.partner_id == found[arguments.organisation]][-1]
+        partner_id = found[arguments.organisation]
+        standing = [each for each in await agreements.list_agreements(tx, None, 1000) if each.partner_id == partner_id]
+        if not standing:
+            raise SettingsError(f"{arguments.organisation} has no agreement")
+        row = standing[-1]
         terms = agreements.Terms(
             status=arguments.status or row.status,
-            starts_on=date.fromisoformat(arguments.starts_on) if arguments.starts_on else row.starts_on,
-            ends_on=date.fromisoformat(arguments.ends_on) if arguments.ends_on else row.ends_on,
+            starts_on=arguments.starts_on or row.starts_on,
+            ends_on=arguments.ends_on or row.ends_on,
         )
         await agreements.change_agreement(tx, row.id, row.version, terms)
     print(f"{arguments.organisation}: {terms.status}, from {terms.starts_on} to {terms.ends_on or 'no end'}")
@@ -176,8 +251,11 @@ async def set_agreement(arguments: argparse.Namespace) -> int:
 
 
 async def rotate_keys(arguments: argparse.Namespace) -> int:
-    """Seal every person under the current field key, in steps, while the hub goes on."""
-    settings = _settings(arguments, "intake")
+    """Seal every person under the current field key, in steps, while the hub goes on; or replace the signing key."""
+    if arguments.signing:
+        return await _rotate_signing(arguments)
+    kind = _kind("intake")
+    settings = _here(arguments, "intake") if kind.given("database_url") is None else kind.load()
     if not isinstance(settings, IntakeSettings):
         raise SettingsError("intake's settings are needed")
     deps = IntakeDeps.of(load_profile(settings.profile), settings.field_keys, settings.index_key)
@@ -190,4 +268,12 @@ async def rotate_keys(arguments: argparse.Namespace) -> int:
             if not count:
                 break
     print(f"{total} persons are sealed anew under the current key")
+    return 0
+
+
+async def _rotate_signing(arguments: argparse.Namespace) -> int:
+    keyring = Keyring.parse(_setting(arguments, "gateway", "field_keys"))
+    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+        kid = await rotate_signing_key(tx, keyring)
+    print(f"{kid} is published now and signs access tokens in two minutes")
     return 0
