@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import IntegrityError
+
 from hubkit.db import Database, Tx, is_disconnect, whole
 from hubkit.errors import HubError, UnavailableError
 
@@ -77,8 +79,13 @@ class BatchWriter(Generic[C, R]):
             _settle(future, result)
 
     async def _commit(self, commands: list[C]) -> list[R | HubError]:
-        async with self._db.transaction() as tx:
-            return await self._handle(tx, commands)
+        try:
+            async with self._db.hopeful() as tx:
+                return await self._handle(tx, commands)
+        except IntegrityError:
+            # Another replica has just stored one of them.
+            async with self._db.transaction() as tx:
+                return await self._handle(tx, commands)
 
     async def _failed(self, batch: list[tuple[C, asyncio.Future[R]]], error: Exception) -> None:
         """Answer a failed batch: one bad command must not fail its neighbours, so each is tried alone."""

@@ -67,6 +67,16 @@ def insert_new(table: Table, columns: tuple[str, ...], conflict: tuple[str, ...]
     return text(Write(table, columns).sql("rows") + tail).columns(table.c[returning])  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=512)
+def standing(table: Table, keys: tuple[str, ...]) -> TextClause:
+    """Return the query for those of the keys in `:rows` that stand."""
+    names = [_name(table, key) for key in keys]
+    columns = ", ".join(f"{_table(table)}.{name}" for name in names)
+    same = " AND ".join(f"{_table(table)}.{name} = given.{name}" for name in names)
+    sql = f"SELECT {columns} FROM {_records(table, keys, 'rows')} JOIN {_table(table)} ON {same}"  # noqa: S608
+    return text(sql).columns(*(table.c[key] for key in keys))  # type: ignore[return-value]
+
+
 def _records(table: Table, columns: tuple[str, ...], parameter: str) -> str:
     shape = ", ".join(f"{_name(table, column)} {_type(table.c[column])}" for column in columns)
     return f"json_to_recordset(CAST(:{parameter} AS json)) AS given ({shape})"

@@ -7,35 +7,20 @@ transaction and handed to the relay once it has committed.
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, TypeVar, cast
-from uuid import UUID
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import ColumnElement, Executable, Row, Table, any_, bindparam, event, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.sql.dml import Update
-from sqlalchemy.sql.selectable import Select
-from sqlmodel import SQLModel
 
-from hubkit import bulk
 from hubkit.clock import Clock
-from hubkit.contracts.envelope import Contract, encode
-from hubkit.ids import new_id
-from hubkit.messaging import OUTBOX
-from hubkit.telemetry import current_traceparent
+from hubkit.tx import Model, Rows, Tx, table_of
 
-M = TypeVar("M", bound=SQLModel)
 T = TypeVar("T")
-Model = Table | type[SQLModel]
-Rows = Sequence[Mapping[str, Any]]
 
 
 def _dump(value: Any) -> str:
@@ -44,12 +29,9 @@ def _dump(value: Any) -> str:
 
 #: Parameters never reach an error message; JSON columns are written by the fast encoder.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dump, "json_deserializer": orjson.loads}
+__all__ = ["Database", "Model", "Rows", "Tx", "chunks", "is_disconnect", "table_of", "whole"]
+
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
-
-
-def table_of(model: Model) -> Table:
-    """Return the Core table behind a model class."""
-    return model if isinstance(model, Table) else cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
 def is_disconnect(error: BaseException) -> bool:
@@ -58,8 +40,9 @@ def is_disconnect(error: BaseException) -> bool:
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _is_shutting_down(error)
-    # asyncpg raises these unwrapped while it is connecting
-    return type(error).__module__.startswith("asyncpg") and _is_shutting_down(error)
+    # asyncpg's own, unwrapped, while it is connecting and where we speak to it directly
+    is_driver = type(error).__module__.startswith("asyncpg")
+    return is_driver and (type(error).__name__ == "InterfaceError" or _is_shutting_down(error))
 
 
 def _is_shutting_down(error: BaseException) -> bool:
@@ -67,152 +50,6 @@ def _is_shutting_down(error: BaseException) -> bool:
     return state.startswith(("08", "57P", "53")) or (
         isinstance(error, OperationalError) and "locked" in str(error.orig)
     )
-
-
-class Tx:
-    """One transaction: queries, writes, and the events that it causes.
-
-    Attributes
-    ----------
-    now
-        When it began, in UTC, by the injected clock; every row of it carries the same time.
-    """
-
-    __slots__ = ("_after", "_conn", "_session", "_source", "_writes", "events", "is_postgresql", "now")
-
-    def __init__(self, conn: AsyncConnection, now: datetime, source: str) -> None:
-        self._conn = conn
-        self.now = now
-        self.is_postgresql = conn.dialect.name == "postgresql"
-        self.events: list[dict[str, Any]] = []
-        self._after: list[Callable[[], None]] = []
-        self._source = source
-        self._session: AsyncSession | None = None
-        self._writes: dict[bulk.Write, list[Mapping[str, Any]]] = {}
-
-    async def connection(self) -> AsyncConnection:
-        """Return the connection, with everything written that has been asked for."""
-        await self._flush()
-        return self._conn
-
-    async def _flush(self) -> None:
-        if self._writes:
-            writes, self._writes = self._writes, {}
-            rows = {f"rows_{number}": bulk.encode(given) for number, given in enumerate(writes.values())}
-            await self._conn.execute(bulk.together(tuple(writes)), rows)
-
-    async def _write(self, write: bulk.Write, rows: Rows) -> None:
-        """Put off a write until something is read or the transaction ends: all that is waiting goes in one statement.
-
-        Of one table there is one write at a time; only inserts of the same columns are joined.
-        """
-        is_more = write.key is None and write in self._writes
-        if not is_more and any(other.table is write.table for other in self._writes):
-            await self._flush()
-        self._writes.setdefault(write, []).extend(rows)
-
-    async def run(self, statement: Executable, params: Mapping[str, Any] | Rows | None = None) -> CursorResult[Any]:
-        """Execute a statement, once or (given a list) for every row of parameters."""
-        return await (await self.connection()).execute(statement, params)
-
-    async def rows(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """Return all rows of a query."""
-        return (await (await self.connection()).execute(statement, params)).all()
-
-    async def row(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Row[Any] | None:
-        """Return the first row of a query, or None."""
-        return (await (await self.connection()).execute(statement, params)).first()
-
-    async def models(self, statement: Select[M]) -> list[M]:
-        """Return model instances of a `select(Model)`; for reading alone, changes to them are not written."""
-        conn = await self.connection()
-        if self._session is None:
-            self._session = AsyncSession(bind=conn, expire_on_commit=False, autoflush=False)
-        found = await self._session.execute(statement, execution_options={"populate_existing": True})
-        return list(found.scalars().all())
-
-    async def model(self, statement: Select[M]) -> M | None:
-        """Return the first model instance of a `select(Model)`, or None."""
-        found = await self.models(statement)
-        return found[0] if found else None
-
-    async def insert(self, model: Model, rows: Rows) -> None:
-        """Insert rows, which all have the same columns; nothing when there are none."""
-        if not rows:
-            return
-        table = table_of(model)
-        if self.is_postgresql:
-            await self._write(bulk.Write(table, tuple(rows[0])), rows)
-        else:
-            await self._conn.execute(table.insert(), list(rows))
-
-    async def insert_new(self, model: Model, rows: Rows, *, conflict: Sequence[str], returning: str) -> set[Any]:
-        """Insert the rows that do not stand yet and return `returning` of those that were new.
-
-        A concurrent transaction that inserts the same key is waited for.
-        """
-        if not rows:
-            return set()
-        table = table_of(model)
-        if self.is_postgresql:
-            new = bulk.insert_new(table, tuple(rows[0]), tuple(conflict), returning)
-            conn = await self.connection()
-            return set((await conn.execute(new, {"rows": bulk.encode(rows)})).scalars())
-        inserted = sqlite_insert(table).on_conflict_do_nothing(index_elements=list(conflict))
-        return set((await self._conn.execute(inserted.returning(table.c[returning]), list(rows))).scalars())
-
-    async def update_each(self, model: Model, key: str, rows: Rows) -> None:
-        """Update one row for each mapping, found by `key`; all mappings have the same columns."""
-        if not rows:
-            return
-        table = table_of(model)
-        names = [name for name in rows[0] if name != key]
-        if self.is_postgresql:
-            await self._write(bulk.Write(table, tuple(names), key), rows)
-            return
-        statement: Update = table.update().where(table.c[key] == bindparam("_key"))
-        statement = statement.values({name: bindparam(f"_{name}") for name in names})
-        await self._conn.execute(
-            statement, [{"_key": row[key], **{f"_{name}": row[name] for name in names}} for row in rows]
-        )
-
-    def among(self, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-        """Return the condition that a column has one of these values.
-
-        On PostgreSQL they are one array parameter, so that the statement is the same for any number of them.
-        """
-        if self.is_postgresql:
-            return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
-        return column.in_(list(values))
-
-    def emit(self, data: Contract, subject: UUID | str) -> UUID:
-        """Say what happened: stored with this transaction, published after it. Returns the event's id."""
-        event_id = new_id()
-        body = encode(
-            id=event_id,
-            source=self._source,
-            subject=str(subject),
-            time=self.now,
-            data=data,
-            traceparent=current_traceparent(),
-        )
-        self.events.append(
-            {"id": event_id, "type": data.TYPE, "subject": str(subject), "body": body.decode(), "created_at": self.now}
-        )
-        return event_id
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once this transaction has committed; not at all when it fails."""
-        self._after.append(callback)
-
-    async def _finish(self) -> None:
-        if self.events:
-            await self.insert(OUTBOX, self.events)
-        await self._flush()
-
-    def _committed(self) -> None:
-        for callback in self._after:
-            callback()
 
 
 class Database:
@@ -248,6 +85,31 @@ class Database:
             tx = Tx(conn, self.clock.now(), self.source)
             yield tx
             await tx._finish()
+        if tx.events:
+            self.on_events(tx.events)
+        tx._committed()
+
+    @contextlib.asynccontextmanager
+    async def hopeful(self) -> AsyncIterator[Tx]:
+        """Open a transaction for work that is usually new and undisputed; it is cheaper by several round trips.
+
+        It looks whether rows stand instead of making the database wait for who inserts them first. When somebody else
+        was quicker it fails with `IntegrityError`, having changed nothing: the work is then done again in an ordinary
+        transaction. On SQLite, which has one writer, it is an ordinary one.
+        """
+        if not self.is_postgresql:
+            async with self.transaction() as tx:
+                yield tx
+            return
+        async with self._writer.connect() as connected:
+            conn = await connected.execution_options(isolation_level="AUTOCOMMIT")
+            tx = Tx(conn, self.clock.now(), self.source, hopeful=True)
+            try:
+                yield tx
+                await tx._finish()
+            except BaseException:
+                await tx._abandon()
+                raise
         if tx.events:
             self.on_events(tx.events)
         tx._committed()

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from hubkit.bus import Bus, Message
 from hubkit.contracts.envelope import Contract, Event, decode
@@ -193,19 +194,27 @@ class Inbox:
 
     async def _process(self, arrived: list[_Arrived], dead: list[dict[str, Any]]) -> None:
         """Record and apply a batch in one transaction."""
-        async with self._db.transaction() as tx:
-            rows = [
-                {"event_id": item.event.id, "type": item.event.type, "state": "done", "received_at": tx.now,
-                 "processed_at": tx.now}
-                for item in {item.event.id: item for item in arrived}.values()
-            ]  # fmt: skip
-            new = await tx.insert_new(INBOX, rows, conflict=["event_id"], returning="event_id")
-            await self._insert_dead(tx, dead)
-            deferred = await self._apply(tx, [item for item in arrived if item.event.id in new])
-            if deferred:
-                await self._set_pending(tx, arrived, deferred)
+        try:
+            async with self._db.hopeful() as tx:
+                deferred = await self._take_effect(tx, arrived, dead)
+        except IntegrityError:
+            # One of them has come before, or another replica was quicker.
+            async with self._db.transaction() as tx:
+                deferred = await self._take_effect(tx, arrived, dead)
         if deferred:
             self._retry.set()
+
+    async def _take_effect(self, tx: Tx, arrived: list[_Arrived], dead: list[dict[str, Any]]) -> list[Deferred]:
+        done = {"state": "done", "received_at": tx.now, "processed_at": tx.now}
+        events = {item.event.id: item.event.type for item in arrived}
+        rows = [{"event_id": event_id, "type": type, **done} for event_id, type in events.items()]
+        # Most events come once; one that comes again fails a hopeful transaction, and is found by the ordinary one.
+        new = await tx.insert_new(INBOX, rows, conflict=["event_id"], returning="event_id", looked=True)
+        await self._insert_dead(tx, dead)
+        deferred = await self._apply(tx, [item for item in arrived if item.event.id in new])
+        if deferred:
+            await self._set_pending(tx, arrived, deferred)
+        return deferred
 
     async def _apply(self, tx: Tx, items: list[_Arrived]) -> list[Deferred]:
         by_type: dict[str, dict[UUID, Event[Any]]] = {}

@@ -49,7 +49,7 @@ async def lock_cases(tx: Tx, referral_ids: Collection[UUID]) -> dict[UUID, Store
 
 
 async def insert_cases(tx: Tx, changes: Sequence[CaseChange]) -> set[UUID]:
-    """Insert new cases; returns the ids of those that did not stand already."""
+    """Insert cases that `lock_cases` did not find; returns the ids of those that do not stand meanwhile."""
     rows = [
         {
             "id": change.case_id,
@@ -59,7 +59,7 @@ async def insert_cases(tx: Tx, changes: Sequence[CaseChange]) -> set[UUID]:
         }
         for change in changes
     ]
-    return await tx.insert_new(CaseRow, rows, conflict=["referral_id"], returning="id")
+    return await tx.insert_new(CaseRow, rows, conflict=["referral_id"], returning="id", looked=True)
 
 
 async def update_cases(tx: Tx, changes: Sequence[CaseChange]) -> None:

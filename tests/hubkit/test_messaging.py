@@ -125,7 +125,7 @@ async def test_committed_events_arrive_once_and_are_marked(pair: Pair) -> None:
     seen: list[Event[Any]] = []
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        seen.extend(events)
+        tx.after_commit(lambda: seen.extend(events))
 
     pair.consume(handler)
     pair.relay()
@@ -161,7 +161,7 @@ async def test_events_left_by_a_crash_are_swept_and_published(pair: Pair) -> Non
     seen: list[Event[Any]] = []
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        seen.extend(events)
+        tx.after_commit(lambda: seen.extend(events))
 
     async with pair.publisher.transaction() as tx:  # no relay runs yet: as after a kill between commit and publish
         tx.emit(received(), "subject")
@@ -174,7 +174,7 @@ async def test_replayed_events_have_one_effect(pair: Pair) -> None:
     seen: list[Event[Any]] = []
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        seen.extend(events)
+        tx.after_commit(lambda: seen.extend(events))
 
     pair.consume(handler)
     pair.relay()
@@ -255,7 +255,7 @@ async def test_poison_messages_are_dead_and_the_rest_flows(pair: Pair) -> None:
     seen: list[Event[Any]] = []
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        seen.extend(events)
+        tx.after_commit(lambda: seen.extend(events))
 
     pair.consume(handler)
     pair.relay()
@@ -277,8 +277,11 @@ async def test_hundred_concurrent_duplicates_have_one_effect(full: Pair) -> None
     count = 0
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        nonlocal count
-        count += len(events)
+        def done() -> None:
+            nonlocal count
+            count += len(events)
+
+        tx.after_commit(done)
 
     full.consume(handler)
     async with full.publisher.transaction() as tx:
@@ -309,7 +312,7 @@ async def test_only_one_relay_of_a_service_leads(full: Pair) -> None:
     seen: list[Event[Any]] = []
 
     async def handler(tx: Tx, events: list[Event[Any]]) -> None:
-        seen.extend(events)
+        tx.after_commit(lambda: seen.extend(events))
 
     full.consume(handler)
     other = Database(full.publisher.url, source="intake", clock=SystemClock())

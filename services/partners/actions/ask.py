@@ -61,6 +61,7 @@ async def ask_gate(
     """
     if not asked:
         return {}
+    await tx.begin()  # the locks are wanted in any case
     partners = await registry.share_partners(tx, {each.partner_id for each in asked})
     consents = await cases.consents_of(tx, {each.case_id for each in asked})
     today = tx.now.astimezone(ZoneInfo(deps.profile.timezone)).date()

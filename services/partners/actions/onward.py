@@ -27,7 +27,8 @@ async def request_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferr
     asked = [Request(id, data.case_id, data.partner_id, data.kind) for id, data in wanted.items()]
     verdicts = await ask_gate(tx, deps, asked, known)
     rows = {id: _first(tx, data, verdicts[id]) for id, data in wanted.items()}
-    new = await onward.add(tx, list(rows.values()))
+    looked = all(cases.is_own(tx, row.case_id) for row in rows.values())
+    new = await onward.add(tx, list(rows.values()), looked=looked)
     for id in new:
         tell(tx, rows[id])
     await _send(tx, deps, [rows[id] for id in rows if id in new and rows[id].status is Status.READY], verdicts)

@@ -48,8 +48,23 @@ _CASE = (
 
 async def lock_cases(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, Case]:
     """Take the row locks of cases, in id order; unknown ones are absent."""
-    query = select(*_CASE).where(tx.among(_case.case_id, case_ids)).order_by(_case.case_id).with_for_update()
-    return {row.case_id: Case(**row._mapping) for row in await tx.rows(query)}
+    own: dict[UUID, Case] = {id: case for id, case in _own(tx).items() if id in set(case_ids)}
+    others = [id for id in case_ids if id not in own]
+    if others:
+        query = select(*_CASE).where(tx.among(_case.case_id, others)).order_by(_case.case_id).with_for_update()
+        own |= {row.case_id: Case(**row._mapping) for row in await tx.rows(query)}
+    return own
+
+
+def is_own(tx: Tx, case_id: UUID) -> bool:
+    """Whether the case was first stored in this transaction, so that nothing can stand about it yet."""
+    return case_id in _own(tx)
+
+
+def _own(tx: Tx) -> dict[UUID, Case]:
+    """Return the cases first stored in this transaction: nobody else sees them, so they are as good as locked."""
+    cases: dict[UUID, Case] = tx.memo.setdefault("cases", {})
+    return cases
 
 
 async def lock_cases_of(tx: Tx, onward_ids: Collection[UUID]) -> dict[UUID, Case]:
@@ -76,18 +91,24 @@ async def put_cases(tx: Tx, cases: Iterable[Case]) -> set[UUID]:
             newest[case.case_id] = case
     rows = [_values(newest[case_id]) for case_id in sorted(newest)]
     new = await tx.insert_new(CaseFacts, rows, conflict=["case_id"], returning="case_id")
+    _own(tx).update({case_id: newest[case_id] for case_id in new})
     before = newest.keys() - new
     if not before:
         return set()
     stored = await lock_cases(tx, before)
     changed = [_values(newest[case_id]) for case_id, old in stored.items() if old.version < newest[case_id].version]
     await tx.update_each(CaseFacts, "case_id", changed)
+    _own(tx).update({row["case_id"]: newest[row["case_id"]] for row in changed if is_own(tx, row["case_id"])})
     return before
 
 
 async def add_consents(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     """Keep decisions that are not kept yet; returns the ids of the new ones."""
-    return await tx.insert_new(Consent, rows, conflict=["source_key"], returning="id")
+    looked = all(is_own(tx, row["case_id"]) for row in rows)
+    own = [row for row in rows if is_own(tx, row["case_id"])]
+    for row in own:
+        tx.memo.setdefault("consents", {}).setdefault(row["case_id"], []).append(_consent_of(**row))
+    return await tx.insert_new(Consent, rows, conflict=["source_key"], returning="id", looked=looked)
 
 
 async def consents_of(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, tuple[gate.Consent, ...]]:
@@ -103,20 +124,30 @@ async def consents_of(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, tuple[ga
         _consent.recorded_at,
         _consent.expires_at,
     )
-    found: dict[UUID, tuple[gate.Consent, ...]] = {}
-    for row in await tx.rows(select(*columns).where(tx.among(_consent.case_id, case_ids))):
-        consent = gate.Consent(
-            row.id,
-            row.hop,
-            row.decision,
-            frozenset(row.recipients),
-            frozenset(row.data_categories),
-            row.method,
-            row.recorded_at,
-            row.expires_at,
-        )
-        found[row.case_id] = (*found.get(row.case_id, ()), consent)
+    own: dict[UUID, list[gate.Consent]] = tx.memo.get("consents", {})
+    found = {case_id: tuple(own.get(case_id, ())) for case_id in case_ids if is_own(tx, case_id)}
+    others = [case_id for case_id in case_ids if case_id not in found]
+    if others:
+        for row in await tx.rows(select(*columns).where(tx.among(_consent.case_id, others))):
+            found[row.case_id] = (*found.get(row.case_id, ()), _consent_of(**row._mapping))
     return found
+
+
+def _consent_of(  # noqa: PLR0913 - the columns of the row
+    *,
+    id: UUID,
+    hop: str,
+    decision: str,
+    recipients: Iterable[str],
+    data_categories: Iterable[str],
+    method: str | None,
+    recorded_at: datetime,
+    expires_at: datetime | None,
+    **_others: object,
+) -> gate.Consent:
+    return gate.Consent(
+        id, hop, decision, frozenset(recipients), frozenset(data_categories), method, recorded_at, expires_at
+    )
 
 
 async def list_consents(tx: Tx, case_id: UUID, after: UUID | None, limit: int) -> list[Consent]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, union_all, update
 
 from hubkit.db import Rows, Tx, table_of
+from services.partners.store import onward
 from services.partners.tables.delivery import Attempt, Delivery, Endpoint
 
 _DELIVERY = table_of(Delivery)
@@ -19,7 +20,8 @@ _NEWS = ("endpoint_id", "onward_referral_id", "type")
 
 async def add(tx: Tx, rows: Rows) -> set[UUID]:
     """Insert deliveries and return the ids of those that are new: the same news goes to one endpoint once."""
-    return await tx.insert_new(_DELIVERY, rows, conflict=_NEWS, returning="id")
+    looked = all(onward.is_own(tx, row["onward_referral_id"]) for row in rows)
+    return await tx.insert_new(_DELIVERY, rows, conflict=_NEWS, returning="id", looked=looked)
 
 
 async def revive(tx: Tx, rows: Rows) -> None:

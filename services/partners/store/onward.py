@@ -17,9 +17,20 @@ _COLUMNS = tuple(_onward[name] for name in _NAMES)
 _CHANGING = ("id", "status", "version", "reasons", "outcome", "changed_at", "ready_at", "sent_at")
 
 
-async def add(tx: Tx, rows: Sequence[Onward]) -> set[UUID]:
-    """Store onward referrals that are not stored yet; returns the ids of the new ones."""
-    return await tx.insert_new(OnwardReferral, [_values(row, _NAMES) for row in rows], conflict=["id"], returning="id")
+async def add(tx: Tx, rows: Sequence[Onward], *, looked: bool = False) -> set[UUID]:
+    """Store onward referrals that are not stored yet; returns the ids of the new ones.
+
+    `looked` says that they are known to be new.
+    """
+    values = [_values(row, _NAMES) for row in rows]
+    new: set[UUID] = await tx.insert_new(OnwardReferral, values, conflict=["id"], returning="id", looked=looked)
+    tx.memo.setdefault("onward", set()).update(new)
+    return new
+
+
+def is_own(tx: Tx, onward_id: UUID) -> bool:
+    """Whether the onward referral was stored in this transaction, so that nothing can stand about it yet."""
+    return onward_id in tx.memo.get("onward", ())
 
 
 async def save(tx: Tx, rows: Sequence[Onward]) -> None:
