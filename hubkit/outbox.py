@@ -20,6 +20,7 @@ import asyncpg
 from sqlalchemy import func, select, text, update
 
 from hubkit.bus import Bus, PublishError
+from hubkit.contracts import PATIENT
 from hubkit.contracts.envelope import pack
 from hubkit.db import Database, whole
 from hubkit.ids import new_id
@@ -32,6 +33,7 @@ _MEMORY_LIMIT = 20_000
 _SWEEP_S = 1.0
 _SWEEP_LIMIT = 2_000
 _MARK_S = 0.25
+_PATIENCE_S = 0.1
 _BACKOFF_S = (0.5, 5.0)
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Relay:
         self._waiting: dict[str, deque[Row]] = {}
         self._known: set[UUID] = set()  # waiting or in flight, so that the sweeper leaves them alone
         self._confirmed: list[UUID] = []
+        self._due: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._sweep_now = asyncio.Event()
         self._leading = not db.is_postgresql
@@ -67,13 +70,26 @@ class Relay:
             if row["id"] not in self._known:
                 self._known.add(row["id"])
                 self._waiting.setdefault(row["type"], deque()).append(row)
-        self._wake.set()
+                if row["type"] not in PATIENT:
+                    self._wake.set()
+                elif row["type"] not in self._due:
+                    loop = asyncio.get_running_loop()
+                    self._due[row["type"]] = loop.time() + _PATIENCE_S
+                    loop.call_later(_PATIENCE_S + 0.001, self._wake.set)
+
+    def _is_early(self, type: str) -> bool:
+        """Whether events of this type still wait for others to travel with."""
+        if self._due.get(type, 0) > asyncio.get_running_loop().time():
+            return True
+        self._due.pop(type, None)
+        return False
 
     async def run(self) -> None:
         """Relay until cancelled; returns early when the lock is lost, to be started again."""
         async with self._leadership():
             self._waiting.clear()
             self._known.clear()
+            self._due.clear()
             self._leading = True
             try:
                 async with asyncio.TaskGroup() as group:
@@ -125,7 +141,7 @@ class Relay:
                     await asyncio.wait_for(self._is_well.wait(), wait_s)
             for type in list(self._waiting):
                 waiting = self._waiting[type]
-                while waiting:
+                while waiting and not self._is_early(type):
                     await self._slots.acquire()
                     rows = [waiting.popleft() for _ in range(min(PACK_LIMIT, len(waiting)))]
                     if not rows:

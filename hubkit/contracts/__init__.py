@@ -41,12 +41,21 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
     AgreementChangedV1: ("routing",),
 }
 
+#: Events that nobody waits for: each is only noted by its consumers. They may wait a moment to travel together.
+PATIENT = frozenset({
+    PathwayProposedV1.TYPE,
+    OnwardReferralSentV1.TYPE,
+    ConsentRecordedV1.TYPE,
+    DisclosureMadeV1.TYPE,
+})  # fmt: skip
+
 #: Every contract by its event type.
 BY_TYPE: dict[str, type[Contract]] = {contract.TYPE: contract for contract in CONSUMERS}
 
 __all__ = [
     "BY_TYPE",
     "CONSUMERS",
+    "PATIENT",
     "AgreementChangedV1",
     "CaseAssessedV1",
     "CaseExcludedV1",

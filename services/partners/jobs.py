@@ -23,7 +23,7 @@ from services.partners.actions.dispatch import Result, claim, keep_house, record
 from services.partners.actions.outgoing import ATTEMPT_S, HELD_PER_SENDER, Outgoing
 
 _BATCH = 256
-_GATHER_S = 0.03
+_GATHER_S = 0.1
 _POLL_S = 1.0
 _HOUSE_S = 5.0
 _LAST_WRITE_S = 5.0
