@@ -10,6 +10,7 @@ import argparse
 import json
 import queue
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,13 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing for each request."""
 
 
-def sign_in(http: httpx.Client, client: dict[str, Any]) -> None:
-    """Put an access token on the client."""
+def sign_in(http: httpx.Client, client: dict[str, Any]) -> float:
+    """Put an access token on the client; return until when it serves, on the monotonic clock."""
     form = {"grant_type": "client_credentials"}
-    token = http.post("/oauth/token", data=form, auth=(client["client_id"], client["client_secret"]))
-    http.headers["Authorization"] = f"Bearer {token.raise_for_status().json()['access_token']}"
+    answer = http.post("/oauth/token", data=form, auth=(client["client_id"], client["client_secret"]))
+    token = answer.raise_for_status().json()
+    http.headers["Authorization"] = f"Bearer {token['access_token']}"
+    return time.monotonic() + token["expires_in"] - 30
 
 
 def take(http: httpx.Client, event: dict[str, Any]) -> None:
@@ -93,7 +96,7 @@ def main() -> None:
     server = Receiver(arguments.port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with httpx.Client(base_url=demo["base_url"], timeout=30) as http:
-        sign_in(http, client)
+        good_until = sign_in(http, client)
         url = f"http://127.0.0.1:{server.server_address[1]}/hook"
         endpoint = http.post("/v1/webhook-endpoints", json={"url": url}).raise_for_status().json()
         server.webhook = Webhook(endpoint["secret"])
@@ -102,7 +105,8 @@ def main() -> None:
             handled = 0
             while not arguments.count or handled < arguments.count:
                 event = server.work.get()
-                sign_in(http, client)
+                if time.monotonic() > good_until:
+                    good_until = sign_in(http, client)
                 take(http, event)
                 handled += 1
         except KeyboardInterrupt:
