@@ -9,6 +9,7 @@ at once, and only then fetches the referral with its own token: the hub asks its
 import argparse
 import json
 import queue
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,13 +103,11 @@ def main() -> None:
         server.webhook = Webhook(endpoint["secret"])
         print(f"{client['organisation']} listens at {url}; Ctrl-C ends", flush=True)
         try:
-            handled = 0
-            while not arguments.count or handled < arguments.count:
+            for _ in range(arguments.count or sys.maxsize):
                 event = server.work.get()
                 if time.monotonic() > good_until:
                     good_until = sign_in(http, client)
                 take(http, event)
-                handled += 1
         except KeyboardInterrupt:
             pass
         finally:
