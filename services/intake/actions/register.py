@@ -108,9 +108,11 @@ async def register_referrals(tx: Tx, deps: Deps, commands: Sequence[Register]) -
     changed = await _store_changed(tx, old)
     for chain in new + changed:
         chain.keys = persons.keys_of(deps.index, chain.last.referral.person)
+    # Asked before they are written, so that the writes go together at the end.
+    earliest = await _earliest(tx, new + changed)
     await persons.add_persons(tx, [_person_row(deps, chain) for chain in new])
     await persons.change_persons(tx, [_person_row(deps, chain) for chain in changed])
-    await _announce(tx, deps, new + changed)
+    _announce(tx, deps, new + changed, earliest)
     await _answer(tx, chains)
     return [item.result() for item in items]
 
@@ -197,8 +199,17 @@ def _person_row(deps: Deps, chain: _Chain) -> dict[str, Any]:
     return persons.sealed_row(deps.keyring, chain.id, chain.last.referral, chain.keys)
 
 
-async def _announce(tx: Tx, deps: Deps, chains: list[_Chain]) -> None:
+async def _earliest(tx: Tx, chains: list[_Chain]) -> dict[UUID, UUID]:
+    """Return the first referral under each blind index, these included."""
     earliest = await persons.earliest_by_keys(tx, [chain.keys for chain in chains])
+    for chain in chains:
+        for key in (chain.keys.identity, chain.keys.phone, chain.keys.email):
+            if key is not None:
+                earliest[key] = min(earliest.get(key, chain.id), chain.id)
+    return earliest
+
+
+def _announce(tx: Tx, deps: Deps, chains: list[_Chain], earliest: dict[UUID, UUID]) -> None:
     for chain in chains:
         keys = (chain.keys.identity, chain.keys.phone, chain.keys.email)
         others = [earliest[key] for key in keys if key is not None and earliest[key].int < chain.id.int]

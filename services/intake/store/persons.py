@@ -93,7 +93,7 @@ async def change_persons(tx: Tx, rows: Rows) -> None:
 
 
 async def earliest_by_keys(tx: Tx, keys: list[PersonKeys]) -> dict[UUID, UUID]:
-    """Return the first referral under each blind index, by index; one probe of an index for each."""
+    """Return the first stored referral under each blind index, by index; one probe of an index for each."""
     wanted = {
         "identity": [key.identity for key in keys if key.identity],
         "phone": [key.phone for key in keys if key.phone],
@@ -107,7 +107,7 @@ async def earliest_by_keys(tx: Tx, keys: list[PersonKeys]) -> dict[UUID, UUID]:
         rows = await tx.rows(
             _EARLIEST_SQLITE, {n: orjson.dumps([v.hex for v in w]).decode() for n, w in wanted.items()}
         )
-    return {row.key: row.referral_id for row in rows}
+    return {row.key: row.referral_id for row in rows if row.referral_id is not None}
 
 
 def _probe(column: Column[Any], keys: Any) -> Select[Any]:
