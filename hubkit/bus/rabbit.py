@@ -51,7 +51,7 @@ class RabbitBus(Bus):
         self._service = service
         self._exchange: AbstractRobustExchange | None = None
         self._publisher: AbstractRobustConnection | None = None
-        self._queues: list[str] = []
+        self._queues: dict[str, str] = {}
         self._sink: Callable[[Message], None] = lambda _message: None
 
     @property
@@ -67,7 +67,7 @@ class RabbitBus(Bus):
 
     @override
     def subscribe(self, service: str, types: list[str], sink: Callable[[Message], None]) -> None:
-        self._queues = [queue_name(service, type) for type in types]
+        self._queues = {queue_name(service, type): type for type in types}
         self._sink = sink
 
     @override
@@ -128,8 +128,10 @@ class RabbitBus(Bus):
     async def _consume(self, connection: AbstractRobustConnection) -> None:
         channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=_PREFETCH)
-        for name in self._queues:
+        for name, type in self._queues.items():
             queue = await channel.declare_queue(name, durable=True, arguments=_QUEUE_ARGUMENTS)
+            # Bound here too: this channel is the one that makes a queue anew that an operator has deleted.
+            await queue.bind(EXCHANGE, type)
             await queue.consume(self._received)
 
     async def _received(self, incoming: AbstractIncomingMessage) -> None:
