@@ -3,17 +3,15 @@
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from tests.support.hub import FullHub, referral
-from tests.support.ledger import Ledger, known, waiting
-from tests.support.posting import Posting
+from tests.support.hub import FullHub
+from tests.support.ledger import Run
+from tests.support.posting import Posting, somebody
 from tests.support.receiver import Receiver
-from tests.support.servers import Server
-from tests.support.stack import MODULES, Stack
+from tests.support.stack import MODULES
 
 REFERRALS = 500
 SERVERS = ("rabbitmq", "postgres")
@@ -23,41 +21,22 @@ VICTIMS: tuple[tuple[str, ...], ...] = (
     *((name,) for name in MODULES), ("rabbitmq",), ("postgres",), ("receiver",), ("rabbitmq", "partners"), EVERYTHING,
 )  # fmt: skip
 SEEDS = range(int(os.environ.get("ONWARD_KILL_SEEDS", len(VICTIMS))))
-DRAINED_S = 90
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_accepted_referral_takes_effect_once(seed: int, full_hub: FullHub, partner: Receiver) -> None:
     chance = random.Random(seed)
     victims = VICTIMS[seed] if seed < len(VICTIMS) else chance.sample(EVERYTHING, chance.choice((1, 1, 1, 2, 3)))
-    before, heard = known(full_hub), len(partner.received)
-
-    posting = Posting(full_hub, [_body(seed, number) for number in range(REFERRALS)])
+    run = Run(full_hub, partner)
+    posting = Posting(full_hub, [somebody(f"Seed {seed}", number) for number in range(REFERRALS)])
     posting.wait_for(chance.randrange(20, REFERRALS - 50))
     time.sleep(chance.uniform(0, 0.05))
     _kill(full_hub, partner, victims)
     time.sleep(2 if "receiver" in victims else chance.uniform(0.1, 1.5))
     _restart(full_hub, partner, chance.sample(victims, len(victims)))
-    accepted = posting.finish()
-
-    def ledger() -> Ledger:
-        return Ledger(full_hub, accepted.values(), partner.received[heard:], before)
-
-    _drain(full_hub, ledger)
-    time.sleep(0.3)  # for effects that nobody should have
-    faults = ledger().faults()
+    faults = run.faults(posting.finish().values())
     assert not faults, "\n".join([f"after killing {victims}:", *faults])
     assert set(posting.statuses) <= {0, 202, 502, 503, 504}, posting.statuses
-
-
-def _body(seed: int, number: int) -> dict[str, Any]:
-    """Return a referral of somebody new; only some have a reference, so that for the rest the key alone decides."""
-    body = referral()
-    body["person"] |= {"given_name": f"Seed {seed}", "family_name": f"Example {number}"}
-    body["person"] |= {"email": f"seed{seed}.{number}@example.org", "phone": None, "preferred_method": None}
-    if number % 2:
-        body["source"]["reference"] = None
-    return body
 
 
 def _kill(hub: FullHub, partner: Receiver, victims: Sequence[str]) -> None:
@@ -65,13 +44,9 @@ def _kill(hub: FullHub, partner: Receiver, victims: Sequence[str]) -> None:
         if victim == "receiver":
             partner.down()
         elif victim in SERVERS:
-            _server(hub.stack, victim).kill()
+            hub.stack.server(victim).kill()
         else:
             hub.stack.kill_service(victim)
-
-
-def _server(stack: Stack, name: str) -> Server:
-    return stack.rabbit if name == "rabbitmq" else stack.postgres
 
 
 def _restart(hub: FullHub, partner: Receiver, victims: Sequence[str]) -> None:
@@ -81,7 +56,7 @@ def _restart(hub: FullHub, partner: Receiver, victims: Sequence[str]) -> None:
             partner.up()
             _resume(hub)
         elif victim in SERVERS:
-            _server(hub.stack, victim).start()
+            hub.stack.server(victim).start()
         else:
             hub.stack.start_service(victim)
     for victim in victims:
@@ -94,12 +69,3 @@ def _resume(hub: FullHub) -> None:
     for endpoint in hub.call("counselling", "GET", "/v1/webhook-endpoints").json()["items"]:
         answer = hub.call("counselling", "POST", f"/v1/webhook-endpoints/{endpoint['id']}/resume")
         assert answer.status_code == 200, answer.text
-
-
-def _drain(hub: FullHub, ledger: Callable[[], Ledger]) -> None:
-    """Wait until nothing is under way and the ledger agrees, or until that has taken too long."""
-    end = time.monotonic() + DRAINED_S
-    while time.monotonic() < end:
-        if not waiting(hub) and not ledger().faults():
-            return
-        time.sleep(0.3)

@@ -117,7 +117,8 @@ class Eavesdropper:
     """Keeps a copy of every message that passes the exchange, through a queue of its own."""
 
     def __init__(self, url: str) -> None:
-        self.messages: list[tuple[str, bytes]] = []
+        self.bodies: list[tuple[str, bytes]] = []
+        self._headers: list[tuple[str, bytes]] = []
         self._url = url
         self._listens, self._may_end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -125,18 +126,19 @@ class Eavesdropper:
     @property
     def evidence(self) -> Evidence:
         """Yield headers and bodies."""
-        yield from list(self.messages)
+        yield from ((f"message {type}", body) for type, body in list(self.bodies))
+        yield from ((f"headers of {type}", headers) for type, headers in list(self._headers))
 
-    def publish(self, body: bytes) -> None:
-        """Say something on the exchange that nobody but this listener hears."""
-        asyncio.run(self._publish(body))
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Say this on the exchange, each under its routing key; one of no event is heard by this listener alone."""
+        asyncio.run(self._publish(messages))
 
-    async def _publish(self, body: bytes) -> None:
+    async def _publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
         connection = await aio_pika.connect(self._url)
         async with connection:
-            channel = await connection.channel()
+            channel = await connection.channel(publisher_confirms=True)
             exchange = await channel.get_exchange(EXCHANGE)
-            await exchange.publish(aio_pika.Message(body), "scratch", mandatory=True)
+            await asyncio.gather(*(exchange.publish(aio_pika.Message(body), type) for type, body in messages))
 
     async def _run(self) -> None:
         connection = await aio_pika.connect(self._url)
@@ -149,8 +151,8 @@ class Eavesdropper:
             await asyncio.to_thread(self._may_end.wait)
 
     async def _keep(self, message: AbstractIncomingMessage) -> None:
-        self.messages.append((f"headers of {message.routing_key}", str(message.info()).encode()))
-        self.messages.append((f"message {message.routing_key}", message.body))
+        self._headers.append((message.routing_key or "", str(message.info()).encode()))
+        self.bodies.append((message.routing_key or "", message.body))
 
     def __enter__(self) -> Self:
         self._thread.start()

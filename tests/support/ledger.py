@@ -4,6 +4,7 @@ Every accepted referral has exactly one row, one case, one pathway, one onward r
 effect at the partner once; the source is told so; every attempt had a permit that was valid when it began.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from hubkit.contracts import BY_TYPE, CONSUMERS
 from tests.support.hub import Hub
-from tests.support.receiver import Received
+from tests.support.receiver import Received, Receiver
 
 SERVICES = ("intake", "triage", "routing", "partners")
 _SENT = "onward_referral.sent"
@@ -204,6 +205,27 @@ class Ledger:
             if not any(issued - second < stamp < expires for issued, expires in permits[one.onward_referral_id]):
                 said.append(f"a webhook about {one.onward_referral_id} came without a valid permit")
         return said[:_SHOWN]
+
+
+class Run:
+    """One run on a hub that may have had others: what stood before it, and how it ended."""
+
+    def __init__(self, hub: Hub, partner: Receiver) -> None:
+        self._hub = hub
+        self._partner = partner
+        self._before = known(hub)
+        self._heard = len(partner.received)
+
+    def faults(self, accepted: Collection[str], seconds: float = 90) -> list[str]:
+        """Wait until nothing is under way and the ledger agrees, but not for ever; return what does not agree."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and (waiting(self._hub) or self._now(accepted)):
+            time.sleep(0.3)
+        time.sleep(0.3)  # for effects that nobody should have
+        return self._now(accepted)
+
+    def _now(self, accepted: Collection[str]) -> list[str]:
+        return Ledger(self._hub, accepted, self._partner.received[self._heard :], self._before).faults()
 
 
 def known(hub: Hub) -> set[str]:

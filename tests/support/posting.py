@@ -11,9 +11,19 @@ from typing import Any
 import aiohttp
 import orjson
 
-from tests.support.hub import Hub
+from tests.support.hub import Hub, referral
 
 _AGAIN = frozenset({429, 502, 503, 504})
+
+
+def somebody(run: str, number: int) -> dict[str, Any]:
+    """Return a referral of somebody new; only every other one has a reference, so that else the key alone decides."""
+    body = referral()
+    body["person"] |= {"given_name": run, "family_name": f"Example {number}", "phone": None, "preferred_method": None}
+    body["person"]["email"] = f"{run}.{number}@example.org".lower().replace(" ", "-")
+    if number % 2:
+        body["source"]["reference"] = None
+    return body
 
 
 class Posting:

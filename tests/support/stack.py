@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from onward import development
 from tests.support.process import die_with_parent, free_port
-from tests.support.servers import PostgresServer, RabbitServer
+from tests.support.servers import PostgresServer, RabbitServer, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {
@@ -102,8 +102,11 @@ class Stack:
 
     def start_service(self, name: str) -> None:
         """Start one deployable; it may take a moment to be ready."""
-        command = [sys.executable, "-m", "hubkit.serve", f"{MODULES[name]}.app:create", "--port", str(self.ports[name])]
-        self.processes[name] = self._spawn(command, name)
+        self.processes[name] = self._serve(name, self.ports[name])
+
+    def start_replica(self, name: str) -> subprocess.Popen[bytes]:
+        """Start one more process of a deployable on the same database and broker; whoever asks for it ends it."""
+        return self._serve(name, free_port())
 
     def kill_service(self, name: str) -> None:
         """SIGKILL one deployable."""
@@ -138,6 +141,16 @@ class Stack:
         except (urllib.error.URLError, OSError):
             return False
 
+    def server(self, name: str) -> Server:
+        """Return `postgres` or `rabbitmq`."""
+        return {"postgres": self.postgres, "rabbitmq": self.rabbit}[name]
+
+    def queued(self) -> dict[str, int]:
+        """Return how many messages each queue of the broker holds, delivered but not acknowledged ones too."""
+        lines = self.rabbit.ctl("list_queues", "--no-table-headers", "name", "messages").splitlines()
+        counts = {name: int(count) for name, count in (line.split() for line in lines)}
+        return {name: count for name, count in counts.items() if count}
+
     def log(self, name: str) -> str:
         """Return what a deployable has logged."""
         path = self.folder / f"{name}.log"
@@ -160,6 +173,10 @@ class Stack:
                 process.wait(10)
         self.rabbit.close()
         self.postgres.close()
+
+    def _serve(self, name: str, port: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "hubkit.serve", f"{MODULES[name]}.app:create", "--port", str(port)]
+        return self._spawn(command, name)
 
     def _spawn(self, command: list[str], name: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
