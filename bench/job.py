@@ -1,5 +1,6 @@
 """What the floor and the Celery chain share: their settings, the referral's model, sealing, the webhook."""
 
+import hmac
 import os
 from collections.abc import Callable, Collection
 from datetime import date
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from hubkit.auth import Verifier
 from hubkit.contracts import codes
-from hubkit.crypto import Keyring
+from hubkit.crypto import BlindIndex, Keyring
 from hubkit.webhooks import sign
 
 ISSUER = "http://hub.example.org"
@@ -35,6 +36,10 @@ class Job(BaseModel):
     webhook_url: str
     webhook_secret: str
     prefetch: int = 4
+    webhook_signing_key: str = Field(default="", description="whsk_…, for the second signature")
+    index_key: str = Field(default="", description="base64: finds persons again, unread")
+    digest_key: str = Field(default="", description="any text: tells contents apart, unread")
+    profile: str = Field(default="", description="the hub's profile, as a file")
 
     @classmethod
     def load(cls) -> Self:
@@ -48,6 +53,14 @@ class Job(BaseModel):
     def keyring(self) -> Keyring:
         """Return what seals personal details."""
         return Keyring.parse(self.field_keys)
+
+    def index(self) -> BlindIndex:
+        """Return what finds equal personal details unread."""
+        return BlindIndex.parse(self.index_key)
+
+    def digest(self, use: str, content: bytes) -> bytes:
+        """Return what tells two contents apart and, without the key, nothing about either."""
+        return hmac.digest(self.digest_key.encode(), f"{use}\0".encode() + content, "sha256")
 
 
 def _known(known: Collection[str]) -> Callable[[str], str]:
@@ -180,19 +193,40 @@ def _plain(referral: Referral) -> tuple[str | bytes | None, ...]:
     )
 
 
-def payload(onward_referral_id: str, now: str) -> bytes:
+def facts(referral: Referral, age: int | None) -> str:
+    """Return what triage needs to know of a referral, as JSON: the codes of the hub's `referral.received`."""
+    person, safe = referral.person, referral.safe_contact
+    found = referral.model_dump(
+        mode="json",
+        include=_FACTS,
+        exclude={"crime": {"reference"}, "safe_contact": {"instructions"}},
+        exclude_none=True,
+    )
+    if safe is not None and safe.instructions:
+        found["safe_contact"]["has_instructions"] = True
+    found |= {"channel": referral.source.channel, "unit": referral.source.unit, "age": age}
+    return orjson.dumps(found | {name: getattr(person, name) for name in _OF_PERSON}).decode()
+
+
+_FACTS = {"crime", "safe_contact", "markers", "risk", "needs", "consents"}
+_OF_PERSON = ("role", "area_code", "language", "preferred_method")
+
+
+def payload(onward_referral_id: str, now: str, kind: str = "counselling") -> bytes:
     """Return the thin body that the hub sends too: which onward referral, and where it can be read."""
     links = {"self": f"{ISSUER}/v1/onward-referrals/{onward_referral_id}"}
-    data = {"onward_referral_id": onward_referral_id, "kind": "counselling", "links": links}
+    data = {"onward_referral_id": onward_referral_id, "kind": kind, "links": links}
     return orjson.dumps({"type": "onward_referral.sent", "timestamp": now, "data": data})
 
 
-def signed(delivery_id: str, now: int, body: bytes, secret: str, traceparent: str | None) -> dict[str, str]:
-    """Return the headers of a webhook, signed after Standard Webhooks (`v1`)."""
+def signed(
+    delivery_id: str, now: int, body: bytes, secret: str, traceparent: str | None, signing_key: str = ""
+) -> dict[str, str]:
+    """Return the headers of a webhook, signed after Standard Webhooks (`v1`, and with a signing key `v1a` too)."""
     headers = {
         "content-type": "application/json",
         "webhook-id": delivery_id,
         "webhook-timestamp": str(now),
-        "webhook-signature": sign(delivery_id, now, body, [secret]),
+        "webhook-signature": sign(delivery_id, now, body, [secret, signing_key] if signing_key else [secret]),
     }
     return headers | {"traceparent": traceparent} if traceparent else headers

@@ -1,43 +1,47 @@
-"""The peer: the same job as a Celery 5 chain, built as its guides show and given every advantage that costs no code.
+"""The peer: the same job as a Celery 5 chain, built as the guides show and given every advantage that costs no code.
 
-A FastAPI endpoint checks the token, validates, seals, stores, commits and starts a chain of four tasks over RabbitMQ;
-each task is one PostgreSQL transaction, and the last posts the signed webhook. SQLAlchemy Core with psycopg, prefork,
-late acknowledgement, no results, no gossip. Tokens are remembered once checked, as in the hub. It has neither outbox
-nor inbox: a crash between commit and publish loses a referral.
+A FastAPI endpoint checks the token, validates, takes the idempotency key, stores or corrects the referral and the
+sealed person with its blind indexes, looks for earlier referrals of the same person, commits, and starts a chain of
+three tasks over RabbitMQ. Each is one PostgreSQL transaction and does what the hub's service of its name does: triage
+decides by the same profile, opens the case and plans the contacts; routing asks the directory; partners keeps the
+facts of the case and the person's consents, asks the gate, posts the webhook with both signatures, and notes the
+attempt and the status. SQLAlchemy Core with psycopg, statements one by one; prefork, late acknowledgement, no results,
+no gossip.
+
+The token is verified on every request, as the guides of FastAPI and joserfc show; nothing remembers it. There is
+neither outbox nor inbox, no permit and no schedule of retries: a crash between commit and publish loses a referral, a
+withdrawal while the webhook is on its way comes too late, and a webhook that fails is noted and not sent again.
 
     uvicorn bench.peer_celery:api        celery -A bench.peer_celery worker
 """
 
+import hashlib
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 import requests
 from celery import Celery, chain  # type: ignore[import-untyped]
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from pydantic import ValidationError
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, Row, create_engine
 
-from bench.job import SEALED, Job, Referral, coded, payload, sealed, signed
-from hubkit.auth import Caller
-from hubkit.errors import HubError
+from bench import peer_sql as sql
+from bench.job import ISSUER, SEALED, Job, Person, Referral, facts, payload, sealed, signed
+from bench.peer_rules import age_on, decide, refusals
+from hubkit.contracts.referral import ConsentFacts, ReferralReceivedV1
+from hubkit.deadlines import WorkingCalendar
 from hubkit.ids import new_id
-
-_COLUMNS = ("referral_id", *SEALED)
-_INSERT_REFERRAL = text(
-    "INSERT INTO referral (id, client_id, idempotency_key, coded) VALUES (:id, :client_id, :key, :coded) "
-    "ON CONFLICT DO NOTHING"
-)
-_INSERT_PERSON = text(f"INSERT INTO person VALUES ({', '.join(f':{name}' for name in _COLUMNS)})")
-_SET_STATUS = text("UPDATE referral SET status = :status WHERE id = :id RETURNING coded")
-_INSERT_CASE = text("INSERT INTO hub_case VALUES (:id, :referral_id, :outcome, :need) ON CONFLICT DO NOTHING")
-_CASE = text("SELECT id, need FROM hub_case WHERE referral_id = :id")
-_INSERT_PATHWAY = text("INSERT INTO pathway VALUES (:id, :referral_id, :need, 'requested') ON CONFLICT DO NOTHING")
-_INSERT_DELIVERY = text(
-    "INSERT INTO delivery VALUES (:id, :referral_id, :onward_id, :body, now()) ON CONFLICT DO NOTHING"
-)
+from hubkit.profiles import load_profile
 
 JOB = Job.load()
 celery = Celery("bench", broker=JOB.amqp_url)
@@ -50,6 +54,19 @@ celery.conf.update(
     worker_hijack_root_logger=False,
 )
 api = FastAPI()
+_keyring, _index = JOB.keyring(), JOB.index()
+_keys = KeySet.import_key_set(JOB.jwks)  # type: ignore[arg-type]  # as read from JSON
+_claims = jwt.JWTClaimsRegistry(
+    iss={"essential": True, "value": ISSUER},
+    aud={"essential": True, "value": ISSUER},
+    exp={"essential": True},
+    client_id={"essential": True},
+    org={"essential": True},
+)
+_profile = load_profile(JOB.profile)
+_zone = ZoneInfo(_profile.timezone)
+_calendar = WorkingCalendar(_profile.calendar, _zone)
+_versions = {"profile_version": _profile.version, "calendar_version": _calendar.version}
 
 
 @cache
@@ -65,17 +82,18 @@ def session() -> requests.Session:
     return requests.Session()
 
 
-_verifier, _keyring = JOB.verifier(), JOB.keyring()
-
-
-def caller(authorization: Annotated[str, Header()] = "") -> Caller:
-    """Return who calls, or refuse."""
+async def caller(authorization: Annotated[str, Header()] = "") -> dict[str, Any]:
+    """Return the claims of who calls, or refuse."""
     try:
-        known = _verifier.verify(authorization.removeprefix("Bearer "))
-        known.require("referrals:write")
-    except HubError as error:
-        raise HTTPException(error.status) from None
-    return known
+        token = jwt.decode(authorization.removeprefix("Bearer "), _keys, algorithms=["Ed25519"])
+        _claims.validate(token.claims)
+    except (JoseError, ValueError):
+        raise HTTPException(401) from None
+    if token.header.get("typ") != "at+jwt":
+        raise HTTPException(401)
+    if "referrals:write" not in token.claims.get("scope", "").split():
+        raise HTTPException(403)
+    return token.claims
 
 
 async def body(request: Request) -> Referral:
@@ -95,55 +113,197 @@ def ready() -> dict[str, str]:
 @api.post("/v1/referrals", status_code=202)
 def take(
     referral: Annotated[Referral, Depends(body)],
-    by: Annotated[Caller, Depends(caller)],
+    by: Annotated[dict[str, Any], Depends(caller)],
     idempotency_key: Annotated[str, Header()],
     traceparent: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Store a referral and start its chain."""
-    referral_id = new_id()
-    person = sealed(_keyring, referral_id, referral)
-    row = {"id": referral_id, "client_id": by.client_id, "key": idempotency_key, "coded": coded(referral)}
+    """Store a referral and start its chain; one that stands already unchanged is only answered."""
+    content = JOB.digest("content", referral.model_dump_json(exclude_defaults=True).encode())
+    slot = UUID(bytes=JOB.digest("slot", f"{by['client_id']}\0{idempotency_key}".encode())[:16])
+    key = {"slot": slot, "request": content, "referral_id": new_id()}
     with engine().begin() as connection:
-        if not connection.execute(_INSERT_REFERRAL, row).rowcount:
-            raise HTTPException(409)
-        connection.execute(_INSERT_PERSON, dict(zip(_COLUMNS, (referral_id, *person), strict=True)))
-    known = str(referral_id)
-    chain(intake.si(known), triage.si(known), routing.si(known), partners.si(known, traceparent)).delay()
-    return {"id": known, "status": "received", "links": {"self": f"/v1/referrals/{known}"}}
+        if not connection.execute(sql.CLAIM_KEY, key).rowcount:
+            known = connection.execute(sql.KEY, key).one()
+            if known.request != content:
+                raise HTTPException(422)
+            return _answer(known.referral_id)
+        referral_id, is_new = _store(connection, key, by["org"], referral)
+        if not is_new:
+            return _answer(referral_id)
+        person: dict[str, Any] = {"referral_id": referral_id}
+        person |= zip(sql.INDEXES, _indexes(referral.person), strict=True)
+        person |= zip(SEALED, sealed(_keyring, referral_id, referral), strict=True)
+        connection.execute(sql.UPSERT_PERSON, person)
+        earlier = connection.execute(sql.EARLIER, person).scalars().all()
+    repeat_of = str(min(earlier)) if earlier else None
+    id = str(referral_id)
+    chain(triage.si(id, repeat_of), routing.si(id), partners.si(id, traceparent)).delay()
+    return _answer(referral_id)
+
+
+def _store(connection: Connection, key: dict[str, Any], organisation: str, referral: Referral) -> tuple[UUID, bool]:
+    """Store a referral, or correct the one of its reference; return its id and whether that changed anything."""
+    received_at = referral.received_at or datetime.now(UTC)
+    born = referral.person.date_of_birth
+    row = {
+        "id": key["referral_id"],
+        "version": 1,
+        "source_organisation": organisation,
+        "source_reference": referral.source.reference,
+        "content": key["request"],
+        "facts": facts(referral, age_on(born, received_at.astimezone(_zone).date()) if born else None),
+        "received_at": received_at,
+    }
+    stored: UUID | None = connection.execute(sql.UPSERT_REFERRAL, row).scalar_one_or_none()
+    known: UUID = stored or connection.execute(sql.REFERRAL_OF_SOURCE, row).scalar_one()
+    if known != key["referral_id"]:
+        connection.execute(sql.POINT_KEY, {"slot": key["slot"], "referral_id": known})
+    return known, stored is not None
+
+
+def _indexes(person: Person) -> list[UUID | None]:
+    """Return the blind indexes: two persons are the same when name and date of birth, phone or email are."""
+    name = _index.of("name", f"{person.given_name} {person.family_name}")
+    born = person.date_of_birth.isoformat() if person.date_of_birth else None
+    others = [
+        _index.of(kind, value) if value else None
+        for kind, value in (("date", born), ("phone", person.phone), ("email", person.email))
+    ]
+    if name is None or not (person.given_name and person.family_name):
+        return [None, None, None]
+    return [UUID(bytes=hashlib.sha256(name + other).digest()[:16]) if other else None for other in others]
+
+
+def _answer(referral_id: UUID) -> dict[str, Any]:
+    return {"id": str(referral_id), "status": "received", "links": {"self": f"/v1/referrals/{referral_id}"}}
 
 
 @celery.task  # type: ignore[untyped-decorator]
-def intake(referral_id: str) -> None:
-    """Take the referral up."""
+def triage(referral_id: str, repeat_of: str | None) -> None:
+    """Decide, open a case, plan the contacts, and tell the source."""
     with engine().begin() as connection:
-        connection.execute(_SET_STATUS, {"id": referral_id, "status": "taken"})
-
-
-@celery.task  # type: ignore[untyped-decorator]
-def triage(referral_id: str) -> None:
-    """Decide, and open a case."""
-    with engine().begin() as connection:
-        facts = orjson.loads(connection.execute(_SET_STATUS, {"id": referral_id, "status": "accepted"}).scalar_one())
-        case = {"id": new_id(), "referral_id": referral_id, "outcome": "accepted", "need": facts["needs"][0]}
-        connection.execute(_INSERT_CASE, case)
+        row = connection.execute(sql.REFERRAL, {"id": referral_id}).one()
+        known = ReferralReceivedV1.model_validate({
+            **row.facts, "referral_id": row.id, "version": row.version, "received_at": row.received_at,
+            "source_organisation": row.source_organisation, "repeat_of": repeat_of,
+        })  # fmt: skip
+        decision = decide(_profile, _calendar, known, datetime.now(UTC))
+        case = vars(decision) | {
+            "id": new_id(),
+            "referral_id": row.id,
+            "version": row.version,
+            "source_organisation": row.source_organisation,
+            "status": "open" if decision.outcome == "accepted" else "excluded",
+            "crime_category": known.crime.category,
+            "needs": list(decision.needs),
+            "facts": known.model_dump_json(exclude_none=True),
+            "received_at": row.received_at,
+            "due_at": min((at for contact in decision.contacts if (at := contact["due_at"])), default=None),
+        }
+        case_id = connection.execute(sql.UPSERT_CASE, case).scalar_one_or_none()
+        if case_id is None:
+            return  # this task was delivered again
+        lists = {name: list(getattr(decision, name)) for name in ("rules", "categories", "needs")}
+        about = {"case_id": case_id, **_versions}
+        connection.execute(
+            sql.INSERT_DECISION, vars(decision) | lists | about | {"id": new_id(), "case_version": row.version}
+        )
+        if row.version > 1:
+            connection.execute(sql.REPLACE_CONTACTS, about)
+        for contact in decision.contacts:
+            left_out = orjson.dumps(contact["left_out"]).decode()
+            connection.execute(sql.INSERT_CONTACT, contact | about | {"id": new_id(), "left_out": left_out})
+        told = {"id": row.id, "outcome": decision.outcome, "reason": decision.reason}
+        connection.execute(sql.TELL_DECISION, told)
 
 
 @celery.task  # type: ignore[untyped-decorator]
 def routing(referral_id: str) -> None:
-    """Find who helps."""
+    """Find who helps with each need."""
     with engine().begin() as connection:
-        need = connection.execute(_CASE, {"id": referral_id}).one().need
-        connection.execute(_INSERT_PATHWAY, {"id": new_id(), "referral_id": referral_id, "need": need})
+        case = connection.execute(sql.CASE, {"id": referral_id}).one()
+        wanted = {"area": case.facts.get("area_code"), "age": case.facts.get("age")}
+        for need in case.needs if case.status == "open" else ():
+            found = connection.execute(sql.CANDIDATES, {"need": need, **wanted}).all()
+            first = found[0]._asdict() if found else {"service_id": None, "partner_id": None}
+            pathway = {
+                "id": new_id(),
+                "case_id": case.id,
+                "referral_id": case.referral_id,
+                "need": need,
+                "status": "requested" if found else "no_candidate",
+                "candidates": orjson.dumps([candidate._asdict() for candidate in found]).decode(),
+                "onward_referral_id": new_id() if found else None,
+            }
+            connection.execute(sql.INSERT_PATHWAY, pathway | first)
 
 
 @celery.task  # type: ignore[untyped-decorator]
 def partners(referral_id: str, traceparent: str | None) -> None:
-    """Tell the partner."""
-    delivery_id, onward_id = new_id(), new_id()
-    body = payload(str(onward_id), datetime.now(UTC).isoformat())
-    row = {"id": delivery_id, "referral_id": referral_id, "onward_id": onward_id, "body": body}
+    """Keep what the gate needs to know, ask it, and tell the partners."""
     with engine().begin() as connection:
-        if not connection.execute(_INSERT_DELIVERY, row).rowcount:
-            return  # this task was delivered again
-        headers = signed(str(delivery_id), int(time.time()), body, JOB.webhook_secret, traceparent)
-        session().post(JOB.webhook_url, data=body, headers=headers, timeout=10).raise_for_status()
+        case = connection.execute(sql.CASE, {"id": referral_id}).one()
+        connection.execute(sql.KEEP_FACTS, case._asdict() | {"case_id": case.id})
+        for consent in case.facts["consents"]:
+            connection.execute(sql.INSERT_CONSENT, _consent(case.id, ConsentFacts.model_validate(consent)))
+        for asked in connection.execute(sql.ASKED, {"id": case.id}).all():
+            consents = connection.execute(sql.CONSENTS, {"id": case.id}).all()
+            _refer(connection, case, asked, consents, traceparent)
+
+
+def _consent(case_id: UUID, consent: ConsentFacts) -> dict[str, Any]:
+    source_key = hashlib.sha256(f"{case_id}{consent.model_dump_json()}".encode()).hexdigest()
+    lists = {"recipients": list(consent.recipients), "data_categories": list(consent.data_categories)}
+    return vars(consent) | lists | {"id": new_id(), "case_id": case_id, "source_key": source_key}
+
+
+def _refer(
+    connection: Connection, case: Row[Any], asked: Row[Any], consents: Sequence[Row[Any]], traceparent: str | None
+) -> None:
+    """Ask the gate about one onward referral, and tell the partner when it may be told."""
+    now = datetime.now(UTC)
+    terms = {"partner_id": asked.partner_id, "need": asked.need, "today": now.astimezone(_zone).date()}
+    agreement = connection.execute(sql.AGREEMENT, terms).one_or_none()
+    reasons = refusals(_profile.basis_for("hub_to_partner"), case, asked, agreement, consents, now)
+    onward = {
+        "id": asked.onward_referral_id,
+        "pathway_id": asked.id,
+        "case_id": case.id,
+        "referral_id": case.referral_id,
+        "kind": asked.need,
+        "partner_id": asked.partner_id,
+        "service_id": asked.service_id,
+        "status": "refused" if reasons else "ready",
+        "version": 1,
+        "reasons": reasons,
+    }
+    if not connection.execute(sql.INSERT_ONWARD, onward).rowcount:
+        return  # it stands since an earlier version, or this task was delivered again
+    if not reasons and _tell(connection, onward, now, traceparent):
+        connection.execute(sql.MARK_SENT, onward)
+        onward["status"] = "sent"
+    connection.execute(sql.TELL_ONWARD, onward | {"onward_referral_id": onward["id"]})
+
+
+def _tell(connection: Connection, onward: dict[str, Any], now: datetime, traceparent: str | None) -> bool:
+    """Post the webhook and note the attempt; return whether the partner took it."""
+    delivery_id = new_id()
+    body = payload(str(onward["id"]), now.isoformat(), onward["kind"])
+    headers = signed(
+        str(delivery_id), int(now.timestamp()), body, JOB.webhook_secret, traceparent, JOB.webhook_signing_key
+    )
+    status, began = None, time.monotonic()
+    with suppress(requests.RequestException):
+        status = session().post(JOB.webhook_url, data=body, headers=headers, timeout=10).status_code
+    duration_ms, is_ok = round(1000 * (time.monotonic() - began)), status is not None and status < 300
+    delivery = {
+        "id": delivery_id, "onward_referral_id": onward["id"], "referral_id": onward["referral_id"], "body": body,
+        "state": "delivered" if is_ok else "failed", "last_status": status, "traceparent": traceparent,
+    }  # fmt: skip
+    connection.execute(sql.INSERT_DELIVERY, delivery)
+    attempt = {
+        "id": new_id(), "delivery_id": delivery_id, "number": 1, "started_at": now, "duration_ms": duration_ms,
+        "status": status, "error_class": "none" if is_ok else "status" if status else "connection",
+    }  # fmt: skip
+    connection.execute(sql.INSERT_ATTEMPT, attempt)
+    return is_ok

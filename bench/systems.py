@@ -1,5 +1,6 @@
 """The three systems under measurement, each as real processes beside private servers."""
 
+import base64
 import json
 import os
 import secrets
@@ -23,7 +24,7 @@ from bench import tables
 from bench.job import ISSUER, Job
 from hubkit.auth import SigningKeys, issue_access_token, new_signing_key
 from hubkit.crypto import new_keyring
-from hubkit.webhooks import new_secret
+from hubkit.webhooks import new_secret, new_signing_pair
 from tests.support.access import Broker, Databases
 from tests.support.process import free_port
 from tests.support.servers import PostgresServer, RabbitServer
@@ -153,6 +154,10 @@ class _Made(System):
             field_keys=new_keyring("bench-1"),
             webhook_url=f"{sink.url}/{self.name}",
             webhook_secret=self.secret,
+            webhook_signing_key=new_signing_pair()[0],
+            index_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+            digest_key=secrets.token_hex(32),
+            profile=str(ROOT / "profiles" / "cambridgeshire.yaml"),
         )
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
