@@ -163,6 +163,8 @@ async def whole(transaction: Coroutine[Any, Any, T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at, or asyncio complains; the loop that is started next does it again
         raise
 
 

@@ -33,7 +33,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "service": self._service,
             "logger": record.name,
-            "event": str(record.msg) if not record.args else str(record.msg).split("%", 1)[0].strip(),
+            "event": _constant_part(record),
         }
         line.update({key: value for key, value in vars(record).items() if key in ALLOWED})
         trace = current_traceparent()
@@ -44,9 +44,17 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+def _constant_part(record: logging.LogRecord) -> str:
+    """Return the words before the first argument; asyncio writes what it was doing, with values, on further lines."""
+    words = str(record.msg).partition("\n")[0]
+    return words.partition("%")[0].strip() if record.args else words
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """Return an exception's type and where it happened, without its message, which may hold personal details."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    walked = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in walked[:-1] if "site-packages" not in frame.filename]
+    frames = [*own[-7:], *walked[-1:]]  # a library's own way down to its error would fill the line
     where = [f"{frame.filename.rsplit('/', 3)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
     described: dict[str, Any] = {"type": type(error).__qualname__, "frames": where}
     if error.__cause__ is not None:

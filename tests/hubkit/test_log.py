@@ -1,5 +1,6 @@
 """A log line tells an operator what happened and where, and no value of anybody."""
 
+import asyncio
 import json
 import logging
 
@@ -30,3 +31,11 @@ def test_values_in_arguments_extras_and_exceptions_are_left_out() -> None:
     assert json.loads(line)["exception"]["type"] == "ValueError"
     assert "Alex" not in line
     assert "07700900123" not in line
+
+
+async def test_what_asyncio_says_of_a_lost_task_is_its_first_line(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": "a task was lost", "future": "Alex Example"})
+    assert "Alex" in caplog.records[0].getMessage()
+    line = JsonFormatter("intake").format(caplog.records[0])
+    assert json.loads(line)["event"] == "a task was lost"
+    assert "Alex" not in line
