@@ -18,14 +18,14 @@ from typing_extensions import override
 
 from bench.bodies import bodies
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 _ANSWER_S = 900.0
 
 
 class Order(BaseModel):
     """What to do.
 
-    `closed` keeps 32 requests under way; `open` sends `rate` a second, whatever comes back; `transfer` sends all as one
+    `closed` keeps 64 requests under way; `open` sends `rate` a second, whatever comes back; `transfer` sends all as one
     NDJSON transfer.
     """
 

@@ -61,7 +61,7 @@ def peak_rss_mb(pid: int) -> float:
 
 
 def throughput(bench: Bench, system: System, count: int) -> Figures:
-    """Measure `count` referrals over 32 connections."""
+    """Measure `count` referrals over 64 connections."""
     run = _Run(bench, system)
     done = run.load(Order(mode="closed", url=system.url, token=system.token(), run=bench.run_name(), count=count))
     came = run.webhooks(sum(status == 202 for status in done.statuses))
