@@ -25,7 +25,7 @@ from tests.support.stack import MODULES, ROOT, Stack
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 20) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 20) -> T:
     """Return what `look` finds once it is true; fails with its last finding."""
     end = time.monotonic() + seconds
     while True:
