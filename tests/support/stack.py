@@ -5,6 +5,7 @@ Used by the fault tests, the canary search and the benchmarks. Only processes st
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,3 +202,5 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if kind is None:  # after a failure the logs are wanted
+            shutil.rmtree(self.folder, ignore_errors=True)
