@@ -85,11 +85,13 @@ class Hub:
         client = self.clients[name]
         form = {"grant_type": "client_credentials"}
         sign_in = (client["client_id"], client["client_secret"])
-        for attempt in range(10):
+        tries = 0
+        while True:
             answer = self._http.post(f"{self.base_url}/oauth/token", data=form, auth=sign_in)
-            if answer.status_code != 503:  # it says so when its database has just come back: send it again
+            if answer.status_code != 503 or tries == 10:
                 break
-            time.sleep(0.2 * (attempt + 1))
+            tries += 1
+            time.sleep(0.2 * tries)  # its database has just come back: the answer says to send it again
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
 
