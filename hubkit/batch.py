@@ -5,8 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import IntegrityError
-
 from hubkit.db import Database, Tx, is_disconnect, whole
 from hubkit.errors import HubError, UnavailableError
 
@@ -67,7 +65,8 @@ class BatchWriter(Generic[C, R]):
 
     async def _write(self, batch: list[tuple[C, asyncio.Future[R]]]) -> None:
         try:
-            results = await whole(self._commit([command for command, _ in batch]))
+            commands = [command for command, _ in batch]
+            results = await whole(self._db.hopefully(lambda tx: self._handle(tx, commands)))
         except Exception as error:
             await self._failed(batch, error)
             return
@@ -77,15 +76,6 @@ class BatchWriter(Generic[C, R]):
             raise
         for (_, future), result in zip(batch, results, strict=True):
             _settle(future, result)
-
-    async def _commit(self, commands: list[C]) -> list[R | HubError]:
-        try:
-            async with self._db.hopeful() as tx:
-                return await self._handle(tx, commands)
-        except IntegrityError:
-            # Another replica has just stored one of them.
-            async with self._db.transaction() as tx:
-                return await self._handle(tx, commands)
 
     async def _failed(self, batch: list[tuple[C, asyncio.Future[R]]], error: Exception) -> None:
         """Answer a failed batch: one bad command must not fail its neighbours, so each is tried alone."""

@@ -7,12 +7,12 @@ transaction and handed to the relay once it has committed.
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -29,7 +29,7 @@ def _dump(value: Any) -> str:
 
 #: Parameters never reach an error message; JSON columns are written by the fast encoder.
 _OPTIONS: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dump, "json_deserializer": orjson.loads}
-__all__ = ["Database", "Model", "Rows", "Tx", "chunks", "is_disconnect", "table_of", "whole"]
+__all__ = ["Database", "Model", "Rows", "Tx", "is_disconnect", "table_of", "whole"]
 
 _SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
 
@@ -113,6 +113,15 @@ class Database:
         if tx.events:
             self.on_events(tx.events)
         tx._committed()
+
+    async def hopefully(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Do `work` in a hopeful transaction, and again in an ordinary one when somebody else was quicker."""
+        try:
+            async with self.hopeful() as tx:
+                return await work(tx)
+        except IntegrityError:
+            async with self.transaction() as tx:
+                return await work(tx)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
@@ -203,9 +212,3 @@ def _sqlite_engine(url: str, threads: list[threading.Thread], *, size: int, begi
         connection.exec_driver_sql(begin)
 
     return engine
-
-
-def chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """Yield `items` in order, at most `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -17,7 +17,6 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from hubkit.bus import Bus, Message
 from hubkit.contracts.envelope import Contract, Event, decode
@@ -194,13 +193,7 @@ class Inbox:
 
     async def _process(self, arrived: list[_Arrived], dead: list[dict[str, Any]]) -> None:
         """Record and apply a batch in one transaction."""
-        try:
-            async with self._db.hopeful() as tx:
-                deferred = await self._take_effect(tx, arrived, dead)
-        except IntegrityError:
-            # One of them has come before, or another replica was quicker.
-            async with self._db.transaction() as tx:
-                deferred = await self._take_effect(tx, arrived, dead)
+        deferred = await self._db.hopefully(lambda tx: self._take_effect(tx, arrived, dead))
         if deferred:
             self._retry.set()
 

@@ -182,11 +182,6 @@ async def one(tx: Tx, partner_id: UUID, delivery_id: UUID) -> Row[Any] | None:
     return await tx.row(query)
 
 
-async def attempts_of(tx: Tx, delivery_ids: Collection[UUID]) -> Sequence[Row[Any]]:
-    """Return the attempts of these deliveries, oldest first."""
-    return await tx.rows(select(_ATTEMPT).where(tx.among(_ATTEMPT.c.delivery_id, delivery_ids)).order_by(_ATTEMPT.c.id))
-
-
 async def counts(tx: Tx) -> dict[str, int]:
     """Return how many deliveries are queued and parked."""
     query = select(_DELIVERY.c.state, func.count().label("total")).where(_DELIVERY.c.state.in_(_WAITING))

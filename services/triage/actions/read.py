@@ -131,9 +131,7 @@ def _pathways(news: Iterable[Codes]) -> list[PathwayView]:
             id=codes["pathway_id"],
             need=codes["need"],
             status=codes["status"],
-            candidates=[
-                CandidateView.model_validate({"reasons": [], **found}) for found in codes.get("candidates", [])
-            ],
+            candidates=[_candidate(found) for found in codes.get("candidates", [])],
         )
         for codes in _latest(news, "pathway_id")
     ]
