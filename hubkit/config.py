@@ -7,9 +7,27 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+#: Where hubs' profiles are found by their ids.
+PROFILES = Path("profiles")
+
 
 class SettingsError(Exception):
     """The environment does not make valid settings; the message names every fault and no value."""
+
+
+def default_profile() -> str:
+    """Return the path of the profile of the hub that is meant where none is named: `profiles/default` holds its id.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such file.
+    """
+    try:
+        name = (PROFILES / "default").read_text(encoding="utf-8").strip()
+    except OSError:
+        raise SettingsError(f"no file {PROFILES / 'default'} that names a hub; name one") from None
+    return str(PROFILES / f"{name}.yaml")
 
 
 class Settings(BaseModel):
@@ -28,7 +46,7 @@ class Settings(BaseModel):
     )
     database_url: str = Field(description="postgresql+asyncpg://… or sqlite+aiosqlite:///…")
     amqp_url: str | None = Field(None, description="RabbitMQ; absent only in the one-machine composition")
-    profile: str = Field("profiles/cambridgeshire.yaml", description="path of the hub's profile")
+    profile: str = Field(default_factory=default_profile, description="path of the hub's profile")
     trusted_keys: str = Field(
         '{"keys":[]}', description="JWKS of the issuers of internal tokens this deployable believes"
     )

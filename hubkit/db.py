@@ -31,7 +31,7 @@ def _dump(value: Any) -> str:
 _OPTIONS: dict[str, Any] = {"hide_parameters": True, "json_serializer": _dump, "json_deserializer": orjson.loads}
 __all__ = ["Database", "Model", "Rows", "Tx", "is_disconnect", "table_of", "whole"]
 
-_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+_SQLITE_PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
 def is_disconnect(error: BaseException) -> bool:

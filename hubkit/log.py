@@ -13,8 +13,9 @@ from hubkit.telemetry import current_traceparent
 #: The only extra fields that reach a log line. Anything else a caller passes is dropped.
 ALLOWED = frozenset({
     "attempt", "case_id", "client_id", "code", "count", "delivery_id", "detail", "endpoint_id", "error", "event_id",
-    "event_type", "loop", "method", "ms", "onward_referral_id", "outcome", "partner_id", "pathway_id", "port",
-    "profile", "reason", "referral_id", "route", "seconds", "service", "state", "status", "transfer_id", "url_host",
+    "event_type", "loop", "message_id", "method", "ms", "onward_referral_id", "outcome", "partner_id", "pathway_id",
+    "port", "profile", "reason", "referral_id", "route", "seconds", "service", "state", "status", "transfer_id",
+    "url_host",
 })  # fmt: skip
 
 

@@ -26,6 +26,12 @@ INBOX_EVENTS = Counter("onward_inbox_events", "Events taken in", ["service", "ty
 DECISIONS = Counter("onward_decisions", "Decisions made", ["service", "kind", "outcome", "reason"])
 DELIVERIES = Counter("onward_deliveries", "Webhook attempts by outcome", ["outcome"])
 DELIVERIES_WAITING = Gauge("onward_deliveries_waiting", "Webhook deliveries by state", ["state"])
+ACKNOWLEDGEMENTS_OVERDUE = Gauge(
+    "onward_acknowledgements_overdue", "Statements of partners on data that was taken back which are overdue"
+)
+PROFILE_READS = Counter("onward_profile_reads", "Changed profile files read, or kept out as invalid", ["outcome"])
+MESSAGES = Counter("onward_messages", "Messages to persons by outcome", ["method", "outcome"])
+DIRECTORY_ANSWERS = Counter("onward_directory_answers", "Answers of the public directory", ["what", "outcome"])
 HTTP_SECONDS = Histogram(
     "onward_http_seconds",
     "Time to answer",

@@ -96,7 +96,8 @@ class Tx:
         self._writes.setdefault(write, []).extend(rows)
 
     def _is_written(self, table: Table) -> bool:
-        return any(write.table is table for write in self._writes)
+        # By name: a query of models holds copies of their tables.
+        return any(write.table.name == table.name for write in self._writes)
 
     async def run(self, statement: Executable, params: Mapping[str, Any] | Rows | None = None) -> CursorResult[Any]:
         """Execute a statement, once or (given a list) for every row of parameters."""

@@ -1,14 +1,26 @@
 """Everything the services say to each other: one model per event type, and who listens to which."""
 
 from hubkit.contracts.agreement import AgreementChangedV1, ServiceListedV1
-from hubkit.contracts.case import CaseAssessedV1, CaseExcludedV1, CaseOpenedV1, CaseTriagedV1
+from hubkit.contracts.case import (
+    CaseAssessedV1,
+    CaseClosedV1,
+    CaseExcludedV1,
+    CaseOpenedV1,
+    CaseTriagedV1,
+    MessageRequestedV1,
+    MessageSettledV1,
+    ReviewOpenedV1,
+)
 from hubkit.contracts.consent import ConsentRecordedV1, ConsentWithdrawnV1, DisclosureMadeV1
 from hubkit.contracts.envelope import Contract, Event
 from hubkit.contracts.onward import (
     OnwardReferralAcceptedV1,
+    OnwardReferralAmendedV1,
+    OnwardReferralChasedV1,
     OnwardReferralClosedV1,
     OnwardReferralDeclinedV1,
     OnwardReferralRecalledV1,
+    OnwardReferralReceivedV1,
     OnwardReferralRefusedV1,
     OnwardReferralRequestedV1,
     OnwardReferralSentV1,
@@ -16,6 +28,7 @@ from hubkit.contracts.onward import (
     PathwayProposedV1,
 )
 from hubkit.contracts.referral import ReferralReceivedV1
+from hubkit.contracts.rights import ObjectionRecordedV1
 
 #: Who listens to which event. Every service declares the whole topology, so that start order does not matter:
 #: an event published before its consumer first ran already has a queue to wait in.
@@ -24,19 +37,27 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
     CaseOpenedV1: ("intake", "routing", "partners"),
     CaseTriagedV1: ("intake", "routing", "partners"),
     CaseExcludedV1: ("intake", "routing", "partners"),
-    CaseAssessedV1: ("routing",),
+    CaseAssessedV1: ("routing", "partners"),
+    CaseClosedV1: ("intake", "routing", "partners"),
+    ReviewOpenedV1: ("triage",),
+    MessageRequestedV1: ("intake",),
+    MessageSettledV1: ("triage",),
     PathwayProposedV1: ("triage",),
     OnwardReferralRequestedV1: ("partners",),
     OnwardReferralRecalledV1: ("partners",),
+    OnwardReferralChasedV1: ("partners", "triage"),
     OnwardReferralSentV1: ("intake", "triage", "routing"),
+    OnwardReferralReceivedV1: ("intake", "triage", "routing"),
     OnwardReferralRefusedV1: ("intake", "triage", "routing"),
     OnwardReferralAcceptedV1: ("intake", "triage", "routing"),
     OnwardReferralDeclinedV1: ("intake", "triage", "routing"),
     OnwardReferralWithdrawnV1: ("intake", "triage", "routing"),
     OnwardReferralClosedV1: ("intake", "triage", "routing"),
+    OnwardReferralAmendedV1: ("triage",),
     ConsentRecordedV1: ("triage", "routing"),
     ConsentWithdrawnV1: ("triage",),
     DisclosureMadeV1: ("triage",),
+    ObjectionRecordedV1: ("triage", "intake"),
     ServiceListedV1: ("routing",),
     AgreementChangedV1: ("routing",),
 }
@@ -45,6 +66,8 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
 PATIENT = frozenset({
     PathwayProposedV1.TYPE,
     OnwardReferralSentV1.TYPE,
+    OnwardReferralReceivedV1.TYPE,
+    OnwardReferralAmendedV1.TYPE,
     ConsentRecordedV1.TYPE,
     DisclosureMadeV1.TYPE,
 })  # fmt: skip
@@ -58,6 +81,7 @@ __all__ = [
     "PATIENT",
     "AgreementChangedV1",
     "CaseAssessedV1",
+    "CaseClosedV1",
     "CaseExcludedV1",
     "CaseOpenedV1",
     "CaseTriagedV1",
@@ -66,15 +90,22 @@ __all__ = [
     "Contract",
     "DisclosureMadeV1",
     "Event",
+    "MessageRequestedV1",
+    "MessageSettledV1",
+    "ObjectionRecordedV1",
     "OnwardReferralAcceptedV1",
+    "OnwardReferralAmendedV1",
+    "OnwardReferralChasedV1",
     "OnwardReferralClosedV1",
     "OnwardReferralDeclinedV1",
     "OnwardReferralRecalledV1",
+    "OnwardReferralReceivedV1",
     "OnwardReferralRefusedV1",
     "OnwardReferralRequestedV1",
     "OnwardReferralSentV1",
     "OnwardReferralWithdrawnV1",
     "PathwayProposedV1",
     "ReferralReceivedV1",
+    "ReviewOpenedV1",
     "ServiceListedV1",
 ]

@@ -21,11 +21,21 @@ class DecisionFacts(Facts):
     rules: tuple[str, ...] = ()
 
 
+class ChoiceFacts(Facts):
+    """The service that the person chose for one need."""
+
+    need: str
+    service_id: UUID
+    chosen_at: datetime
+
+
 class CaseOpenedV1(Contract):
     """Triage accepted a referral: all that routing needs to find services and partners needs for the gate.
 
     Publisher: triage. Consumers: intake, routing, partners. `version` counts the changes of the case. `needs` open a
-    pathway each.
+    pathway each; `requested_needs` are those of them that staff asked for in this change, so that a pathway which
+    came to an end is tried again. `lead_service_id` is the one lead provider that was agreed. `changed_in` names the
+    fields of the referral that were corrected, each with the version of the referral that did it last.
     """
 
     TYPE: ClassVar[str] = "case.opened.v1"
@@ -47,6 +57,11 @@ class CaseOpenedV1(Contract):
     priority: str | None = None
     needs: tuple[str, ...] = ()
     consents: tuple[ConsentFacts, ...] = ()
+    requested_needs: tuple[str, ...] = ()
+    choices: tuple[ChoiceFacts, ...] = ()
+    lead_service_id: UUID | None = None
+    local_authority_area: str | None = None
+    changed_in: dict[str, int] | None = None
 
 
 class CaseTriagedV1(CaseOpenedV1):
@@ -76,10 +91,91 @@ class CaseExcludedV1(Contract):
     expected_route: str | None = None
 
 
+class CaseClosedV1(Contract):
+    """The hub's work has ended: no new pathway, no new contact. The case may be reopened (`case.triaged`).
+
+    Publisher: triage. Consumers: intake, routing, partners. `reason` is a code.
+    """
+
+    TYPE: ClassVar[str] = "case.closed.v1"
+
+    case_id: UUID
+    referral_id: UUID
+    version: int
+    reason: str | None = None
+    closed_at: datetime
+
+
+class ReviewedService(Facts):
+    """One service that a case under review matches."""
+
+    service_id: UUID
+    partner_id: UUID
+    need: str
+    team: str | None = None
+
+
+class ReviewOpenedV1(Contract):
+    """A case matches more than one service, and the hub's rule wants one lead: its pathways wait.
+
+    Publisher: routing. Consumer: triage.
+    """
+
+    TYPE: ClassVar[str] = "review.opened.v1"
+
+    case_id: UUID
+    referral_id: UUID
+    version: int
+    services: tuple[ReviewedService, ...]
+
+
+class MessageRequestedV1(Contract):
+    """Triage asks intake, which alone knows the person's details, to send a message by one or all of these methods.
+
+    Publisher: triage. Consumer: intake. `purpose`, `content` and `unit` choose the text. Nothing is sent twice for one
+    `message_id`.
+    """
+
+    TYPE: ClassVar[str] = "message.requested.v1"
+
+    message_id: UUID
+    case_id: UUID
+    referral_id: UUID
+    purpose: str
+    methods: tuple[str, ...]
+    mode: str = "any"
+    content: tuple[str, ...] = ()
+    unit: str | None = None
+    language: str | None = None
+
+
+class MessageOutcome(Facts):
+    """What became of a message by one method."""
+
+    method: str
+    outcome: str
+    reason: str | None = None
+
+
+class MessageSettledV1(Contract):
+    """What became of a message, by method: `sent`, `failed`, or `skipped` with the code why.
+
+    Publisher: intake. Consumer: triage.
+    """
+
+    TYPE: ClassVar[str] = "message.settled.v1"
+
+    message_id: UUID
+    case_id: UUID
+    outcomes: tuple[MessageOutcome, ...]
+    settled_at: datetime
+
+
 class CaseAssessedV1(Contract):
     """An assessment with the person found needs: `needs` are all of the case's needs from now on.
 
-    Publisher: triage. Consumer: routing.
+    Publisher: triage. Consumers: routing, partners. The rest goes to partners that may have it, so that they need not
+    ask again: codes alone, `risk_grade` that of the referral.
     """
 
     TYPE: ClassVar[str] = "case.assessed.v1"
@@ -88,3 +184,9 @@ class CaseAssessedV1(Contract):
     referral_id: UUID
     version: int
     needs: tuple[str, ...]
+    kind: str | None = None
+    assessed_by: str | None = None
+    sections: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    risk_grade: str | None = None
+    assessed_at: datetime | None = None

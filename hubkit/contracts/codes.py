@@ -53,7 +53,8 @@ ROLES = frozenset({"victim", "witness", "bereaved_relative", "parent_or_guardian
 METHODS = frozenset({
     "phone", "text", "email", "letter", "face_to_face", "home_visit", "video", "online", "secure_email",
 })  # fmt: skip
-HOPS = frozenset({"police_to_hub", "hub_to_partner"})
+#: What a person decides about: the two ways of their data, being asked what it was like, their story being told.
+HOPS = frozenset({"police_to_hub", "hub_to_partner", "survey", "case_study"})
 CONSENT_DECISIONS = frozenset({"given", "refused", "withdrawn", "not_asked"})
 CONSENT_METHODS = frozenset({"spoken", "written", "online", "implied"})
 RISK_INSTRUMENTS = frozenset({"dash", "dara", "other"})
@@ -70,6 +71,8 @@ OUTCOMES = frozenset({
     "returned",
 })  # fmt: skip
 
+#: What an assessment with the person found, as one field: triage has it, while intake has all others.
+ASSESSMENT = "assessment"
 #: What an agreement and a consent may cover, and the fields each category means.
 DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "identity": ("given_name", "family_name", "date_of_birth", "language", "role"),
@@ -78,4 +81,30 @@ DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "needs": ("needs", "markers"),
     "risk": ("risk",),
     "narrative": ("narrative",),
+    ASSESSMENT: (ASSESSMENT,),
 }
+
+#: How a person answers the hub's offer of support.
+OFFER_ANSWERS = frozenset({"accepted", "declined"})
+#: What an assessment may find beside needs.
+FINDINGS = frozenset({
+    "advisor_required", "case_manager_required", "additional_needs", "in_house_support",
+    "enhanced_professional_support", "no_needs",
+})  # fmt: skip
+#: How an attempt to reach a person ended.
+ATTEMPT_OUTCOMES = frozenset({"reached", "no_answer", "wrong_details", "refused", "sent", "failed"})
+#: Why staff let the clock of a contact stand still.
+PAUSE_REASONS = frozenset({
+    "person_asked_to_wait", "person_abroad_or_in_hospital", "unsafe_to_contact", "no_safe_method",
+    "police_asked_to_wait",
+})  # fmt: skip
+COURT_EVENTS = frozenset({"charge", "plea_entered", "hearing_listed", "trial", "sentence", "appeal"})
+PLEAS = frozenset({"guilty", "not_guilty"})
+#: What can be asked of a hub that is not a referral.
+DATA_KINDS = frozenset({
+    "case_data", "case_information", "case_management_system", "case_study", "referral_data", "support_provision",
+})  # fmt: skip
+#: Grounds on which a ring-fence may be opened.
+ACCESS_GROUNDS = frozenset({"safeguarding_risk", "court_order"})
+PURPOSES = frozenset({"support", "hate_crime_report"})
+INTAKE_METHODS = frozenset({"website", "phone", "email", "freephone", "letter", "in_person"})

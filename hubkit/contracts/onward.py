@@ -20,8 +20,10 @@ class CandidateFacts(Facts):
 class PathwayProposedV1(Contract):
     """Routing ordered the services for one need, or has none left.
 
-    Publisher: routing. Consumer: triage. `status` is one of requested, awaiting_consent, accepted, closed, exhausted,
-    no_candidate, stopped.
+    Publisher: routing. Consumer: triage. `status` is one of requested, awaiting_consent, awaiting_choice,
+    awaiting_lead, signposted, accepted, closed, exhausted, no_candidate, stopped, led_elsewhere. `service_id` is the
+    service that is asked, has accepted or was named to the person, `team` which part of it; `reasons` say why a pathway
+    waits or ended.
     """
 
     TYPE: ClassVar[str] = "pathway.proposed.v1"
@@ -33,6 +35,12 @@ class PathwayProposedV1(Contract):
     need: str
     status: str
     candidates: tuple[CandidateFacts, ...] = ()
+    service_id: UUID | None = None
+    partner_id: UUID | None = None
+    team: str | None = None
+    onward_referral_id: UUID | None = None
+    reasons: tuple[str, ...] = ()
+    changed_at: datetime | None = None
 
 
 class OnwardReferralRequestedV1(Contract):
@@ -50,10 +58,14 @@ class OnwardReferralRequestedV1(Contract):
     kind: str
     partner_id: UUID
     service_id: UUID
+    team: str | None = None
 
 
 class OnwardReferralRecalledV1(Contract):
-    """Routing takes a request back: `reason` is `no_answer` (the next is asked) or `accepted_elsewhere`.
+    """Routing takes a request back, for a `reason`.
+
+    `no_answer` (the next is asked), `not_chosen` (the person chose another), `led_elsewhere` (another leads the case),
+    `case_closed`, or `accepted_elsewhere`.
 
     Publisher: routing. Consumer: partners. `accepted_elsewhere` holds even where this partner has accepted meanwhile:
     another one has the person, and routing decides between them.
@@ -65,6 +77,22 @@ class OnwardReferralRecalledV1(Contract):
     pathway_id: UUID
     case_id: UUID
     reason: str
+
+
+class OnwardReferralChasedV1(Contract):
+    """Nobody has answered for a while: the partner is reminded, and staff see it.
+
+    Publisher: routing. Consumers: partners, triage. `answer_due_at` is when the next service is asked.
+    """
+
+    TYPE: ClassVar[str] = "onward_referral.chased.v1"
+
+    onward_referral_id: UUID
+    pathway_id: UUID
+    case_id: UUID
+    partner_id: UUID
+    chased_at: datetime
+    answer_due_at: datetime | None = None
 
 
 class OnwardReferralChanged(Contract):
@@ -95,6 +123,12 @@ class OnwardReferralSentV1(OnwardReferralChanged):
     TYPE: ClassVar[str] = "onward_referral.sent.v1"
 
 
+class OnwardReferralReceivedV1(OnwardReferralChanged):
+    """The partner has it: it has read it, or has said that it arrived."""
+
+    TYPE: ClassVar[str] = "onward_referral.received.v1"
+
+
 class OnwardReferralRefusedV1(OnwardReferralChanged):
     """The gate refused. `status` is `awaiting_consent` when the person's consent would mend it, else `refused`."""
 
@@ -114,9 +148,29 @@ class OnwardReferralDeclinedV1(OnwardReferralChanged):
 
 
 class OnwardReferralWithdrawnV1(OnwardReferralChanged):
-    """The hub took it back: consent withdrawn, case excluded, or no longer needed."""
+    """The hub took it back.
+
+    `status` is `withdrawn` for the person's decision or the end of the case, `expired` when nobody answered in time,
+    and `recalled` when routing or staff do not want it any more.
+    """
 
     TYPE: ClassVar[str] = "onward_referral.withdrawn.v1"
+
+
+class OnwardReferralAmendedV1(Contract):
+    """Fields changed that the partner had read: which, never how. It is told to read them again, through the gate.
+
+    Publisher: partners. Consumer: triage. `number` counts the amendments of one onward referral.
+    """
+
+    TYPE: ClassVar[str] = "onward_referral.amended.v1"
+
+    onward_referral_id: UUID
+    case_id: UUID
+    partner_id: UUID
+    number: int
+    fields: tuple[str, ...]
+    amended_at: datetime
 
 
 class OnwardReferralClosedV1(OnwardReferralChanged):

@@ -56,11 +56,20 @@ class ConsentFacts(Facts):
     expires_at: datetime | None = None
 
 
+class UnitReceipt(Facts):
+    """When one unit of the hub received the referral."""
+
+    unit: str
+    received_at: datetime
+
+
 class ReferralReceivedV1(Contract):
     """A referral is durable in intake, for the first time (`version` 1) or corrected by its source (2, 3, …).
 
     Publisher: intake. Consumer: triage. `age` is in whole years on the day of receipt. `repeat_of` is the earliest
-    earlier referral of the same person, found by an exact match of blind indexes.
+    earlier referral of the same person, found by an exact match of blind indexes. `received_by_unit` says where units
+    of the hub received it at other times than `received_at`. `local_authority_area` is the hub's own code of an area.
+    `changed_in` names the fields of a disclosure that were corrected, each with the version that did it last.
     """
 
     TYPE: ClassVar[str] = "referral.received.v1"
@@ -83,3 +92,8 @@ class ReferralReceivedV1(Contract):
     needs: tuple[str, ...] = ()
     consents: tuple[ConsentFacts, ...] = ()
     repeat_of: UUID | None = None
+    received_by_unit: tuple[UnitReceipt, ...] = ()
+    purpose: str | None = None
+    lives_in_area: bool | None = None
+    local_authority_area: str | None = None
+    changed_in: dict[str, int] | None = None

@@ -1,6 +1,17 @@
-"""All outbound HTTP: internal calls between deployables, and webhooks to partners. Nothing else opens a connection."""
+"""All outbound HTTP: calls to deployables and to addresses in the settings, webhooks to partners, feeds of others.
 
-from hubkit.egress.addresses import AddressGuard, BlockedAddressError, check_webhook_url
+Nothing else opens a connection.
+"""
+
+from hubkit.egress.addresses import (
+    AddressGuard,
+    BlockedAddressError,
+    check_domain,
+    check_webhook_url,
+    host_of,
+    is_under,
+)
+from hubkit.egress.feed import FeedClient
 from hubkit.egress.internal import AppInternalClient, HttpInternalClient, InternalClient, InternalResponse
 from hubkit.egress.webhook import Attempt, ErrorClass, WebhookClient
 
@@ -10,9 +21,13 @@ __all__ = [
     "Attempt",
     "BlockedAddressError",
     "ErrorClass",
+    "FeedClient",
     "HttpInternalClient",
     "InternalClient",
     "InternalResponse",
     "WebhookClient",
+    "check_domain",
     "check_webhook_url",
+    "host_of",
+    "is_under",
 ]

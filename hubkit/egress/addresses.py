@@ -7,6 +7,8 @@ at the socket keeps everything else out.
 import ipaddress
 import re
 import socket
+import unicodedata
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -113,7 +115,8 @@ def check_webhook_url(url: str, *, allow_http: bool = False, allow_private: bool
     ------
     InvalidError
         With one `FieldError` at `/url`: `too_long`, `bad_character`, `not_ascii`, `not_a_url`, `scheme_not_allowed`,
-        `userinfo_not_allowed`, `fragment_not_allowed`, `port_not_allowed`, `ip_address_not_allowed`, `host_invalid`.
+        `userinfo_not_allowed`, `fragment_not_allowed`, `port_not_allowed`, `ip_address_not_allowed`, `host_invalid`,
+        `host_misleading`.
     """
     _check_text(url)
     try:
@@ -172,6 +175,48 @@ def _check_host(host: str, allow_private: bool) -> None:
         raise _refused("host_invalid", "The host is not a valid name")
     if len(labels) < 2 and not allow_private:
         raise _refused("host_invalid", "The host must be a full domain name")
+    if not all(_is_plain(label) for label in labels if label.startswith("xn--")):
+        raise _refused("host_misleading", "The international name mixes scripts or is not in its normal form")
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL that `check_webhook_url` has returned."""
+    return _host(urlsplit(url))
+
+
+def is_under(host: str, domains: Iterable[str]) -> bool:
+    """Return whether `host` is one of these domains or lies below one."""
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
+
+
+def check_domain(domain: str) -> str:
+    """Return a domain in its normal form: lower case, ASCII, no full stop at the end.
+
+    Raises
+    ------
+    InvalidError
+        As `check_webhook_url` for the host.
+    """
+    return host_of(check_webhook_url(f"https://{domain}/"))
+
+
+def _is_plain(label: str) -> bool:
+    """Return whether an `xn--` label decodes to letters of one script, in the only form that encodes so.
+
+    A name of one script that looks like a Latin one stays possible; `domain_rules` of a partner are against that.
+    Source: Unicode Technical Standard 39 section 5.2, "Single Script".
+    """
+    try:
+        text = label[4:].encode().decode("punycode")
+    except (UnicodeError, ValueError, OverflowError):
+        return False
+    canonical = unicodedata.normalize("NFKC", text).casefold()
+    if text.isascii() or canonical != text or text.encode("punycode").decode() != label[4:]:
+        return False
+    scripts = {unicodedata.name(character, "?").split()[0] for character in text if character.isalpha()}
+    return all(unicodedata.category(character)[0] in "LMN" or character == "-" for character in text) and (
+        len(scripts) <= 1 or scripts <= {"CJK", "HIRAGANA", "KATAKANA"}
+    )
 
 
 def _refused(code: str, detail: str) -> InvalidError:

@@ -70,7 +70,7 @@ class HttpInternalClient:
     Parameters
     ----------
     base_url
-        Scheme, host and port of the deployable.
+        Scheme, host and port of the deployable, or of a provider that the operator has chosen.
     connections
         The most that are open at once.
     """

@@ -229,6 +229,41 @@ async def test_a_name_that_points_inside_is_blocked_at_the_socket(monkeypatch: p
     assert (attempt.ok, attempt.error_class, canary) == (False, "blocked", 0)
 
 
+async def test_row_33_a_name_that_is_public_at_first_and_private_later_is_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guard sees the address of each connection: a public first answer, or one beside it, opens nothing inside."""
+    touched = 0
+
+    async def canary(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        nonlocal touched
+        touched += 1
+
+    async with served(canary) as port:
+        private = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        mapped = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("64:ff9b::7f00:1", port, 0, 0))
+        public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("198.41.0.4", port))
+        answers = iter([[public], [private], [mapped, public, private]])
+        dialled: list[str] = []
+
+        async def rebinding(*_: object, **__: object) -> list[tuple[object, ...]]:
+            return next(answers)  # type: ignore[return-value]
+
+        async def dial(_: socket.socket, address: tuple[str, int]) -> None:
+            dialled.append(address[0])
+            raise ConnectionRefusedError  # the tests have no way out
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", dial)
+        client = WebhookClient(allow_http=True)
+        outcomes = []
+        for n in range(3):  # each under a name of its own, so that no look-up is remembered
+            outcomes.append((await client.post(f"http://hooks{n}.example.org/", {}, b"{}")).error_class)
+        await client.aclose()
+    assert outcomes == ["refused", "blocked", "blocked"]
+    assert (touched, set(dialled)) == (0, {"198.41.0.4"})
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://169.254.169.254/", "nonsense", "https://2130706433/"])
 async def test_a_forbidden_url_is_blocked_without_a_connection(url: str) -> None:
     client = WebhookClient()

@@ -95,6 +95,8 @@ def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
         ("HTTPS://Hooks.Example.ORG:443/A?b=C%20", "https://hooks.example.org/A?b=C%20"),
         ("https://hooks.example.org:8443/a", "https://hooks.example.org:8443/a"),
         ("https://xn--bcher-kva.example.org/a", "https://xn--bcher-kva.example.org/a"),
+        ("https://xn--e1afmkfd.example.org/", "https://xn--e1afmkfd.example.org/"),
+        ("https://xn--wgv71a119e.example.org/", "https://xn--wgv71a119e.example.org/"),
     ],
 )
 def test_an_ordinary_webhook_url_is_normalised(url: str, normal: str) -> None:
@@ -124,6 +126,10 @@ BAD_URLS = {
     "https://0X7F.0.0.0x1/": "ip_address_not_allowed", "https://127.1/": "ip_address_not_allowed",
     "https://0/": "ip_address_not_allowed", "https://0177.0.0.1/": "ip_address_not_allowed",
     "https://[::1]/": "ip_address_not_allowed", "https://[::ffff:7f00:1]/": "ip_address_not_allowed",
+    "https://xn--pple-43d.example.org/": "host_misleading", "https://xn--ppl-bwa42e.example.org/": "host_misleading",
+    "https://xn--a.example.org/": "host_misleading", "https://xn--.example.org/": "host_invalid",
+    "https://xn--abc-.example.org/": "host_invalid", "https://xn--zzzzzzzzzzzzzzzzzz.example.org/": "host_misleading",
+    "https://0/a": "ip_address_not_allowed", "https://[::]/": "ip_address_not_allowed",
     "https://[fe80::1%25lo]/": "ip_address_not_allowed", "https://[64:ff9b::7f00:1]/": "ip_address_not_allowed",
 }  # fmt: skip
 
