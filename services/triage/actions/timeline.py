@@ -5,7 +5,7 @@ from typing import Any
 
 from hubkit.contracts import Event
 from hubkit.db import Tx
-from services.triage import store
+from services.triage.store import entries
 
 
 async def note_events(tx: Tx, events: Sequence[Event[Any]]) -> None:
@@ -20,4 +20,4 @@ async def note_events(tx: Tx, events: Sequence[Event[Any]]) -> None:
         }
         for event in events
     ]
-    await store.insert_entries(tx, rows)
+    await entries.insert_entries(tx, rows)

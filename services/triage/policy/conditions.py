@@ -17,13 +17,19 @@ def _is_crime(crime: str, crimes: Collection[str]) -> bool:
     return crime in crimes or crime.partition(".")[0] in crimes
 
 
+def _speaks_none_of(subject: Subject, languages: Collection[str]) -> bool:
+    """Whether the language is known and none of these; `en` stands for `en-GB` too."""
+    language = subject.language
+    return language is not None and language not in languages and language.partition("-")[0] not in languages
+
+
 def _consents_stand(subject: Subject, consents: Collection[Any]) -> bool:
     found = subject.consents or {}
     return all(found.get(consent.hop, "not_asked") in consent.decisions for consent in consents)
 
 
 #: For each field of a condition: whether it holds, given the subject and the field's value.
-_CHECKS: dict[str, Callable[[Subject, Any], bool]] = {
+CHECKS: dict[str, Callable[[Subject, Any], bool]] = {
     "crimes": lambda subject, codes: _is_crime(subject.crime, codes),
     "any_marker": lambda subject, codes: not subject.markers.isdisjoint(codes),
     "all_markers": lambda subject, codes: subject.markers.issuperset(codes),
@@ -40,14 +46,35 @@ _CHECKS: dict[str, Callable[[Subject, Any], bool]] = {
     "min_age": lambda subject, years: subject.age is not None and subject.age >= years,
     "max_age": lambda subject, years: subject.age is not None and subject.age <= years,
     "reported_to_police": lambda subject, wanted: subject.reported_to_police is wanted,
+    "purposes": lambda subject, words: subject.purpose in words,
+    "lives_in_area": lambda subject, wanted: subject.lives_in_area is wanted,
+    "recording_time_known": lambda subject, wanted: (subject.crime_recorded_at is not None) is wanted,
+    "languages_other_than": _speaks_none_of,
+    "offer": lambda subject, answers: subject.progress.offer in answers,
+    "judged_enhanced": lambda subject, wanted: subject.progress.judged_enhanced is wanted,
+    "findings": lambda subject, codes: not codes.isdisjoint(subject.progress.findings),
+    "assessed": lambda subject, wanted: (subject.progress.assessed_needs is not None) is wanted,
+    "assessed_needs": lambda subject, codes: not codes.isdisjoint(subject.progress.assessed_needs or ()),
+    "requested_needs": lambda subject, codes: not codes.isdisjoint(subject.progress.requested_needs),
+    "requested_methods": lambda subject, codes: not codes.isdisjoint(subject.progress.requested_methods),
+    "min_failed_attempts": lambda subject, count: subject.progress.failed_attempts >= count,
+    "pleas": lambda subject, codes: subject.progress.plea in codes,
+    "court_events": lambda subject, codes: subject.progress.court_event in codes,
     "any_of": lambda subject, parts: any(part(subject) for part in parts),
     "none_of": lambda subject, parts: not any(part(subject) for part in parts),
 }
 
 
+def always(_: Subject) -> bool:
+    """Hold for every subject."""
+    return True
+
+
 def compile_condition(condition: Condition) -> Predicate:
     """Return the predicate of a condition: every field that is given must hold; without any it always does."""
-    given = [(_CHECKS[name], _prepared(value)) for name, value in condition if value not in (None, ())]
+    given = [(CHECKS[name], _prepared(value)) for name, value in condition if value not in (None, ())]
+    if not given:
+        return always
     if len(given) == 1:
         check, value = given[0]
         return lambda subject: check(subject, value)

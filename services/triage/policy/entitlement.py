@@ -56,6 +56,7 @@ _VULNERABLE = Condition(
 
 #: "Service providers may extend enhanced rights to others": the police or a hub manager judged so.
 _JUDGED = Condition(any_marker=("enhanced",))
+_JUDGED_CATEGORY = "judged_enhanced"
 
 _MINOR_BELOW = 18
 
@@ -74,7 +75,7 @@ _CATEGORIES: tuple[tuple[str, Predicate], ...] = (
     ("most_serious_crime", compile_condition(_MOST_SERIOUS)),
     ("persistently_targeted", compile_condition(_PERSISTENTLY_TARGETED)),
     ("vulnerable_or_intimidated", _vulnerable_predicate()),
-    ("judged_enhanced", compile_condition(_JUDGED)),
+    (_JUDGED_CATEGORY, compile_condition(_JUDGED)),
 )
 
 
@@ -87,3 +88,13 @@ def decide_entitlement(categories: tuple[tuple[str, Predicate], ...], subject: S
     """Return the entitlement with every category that gives it; several can apply together."""
     given = tuple(name for name, applies in categories if applies(subject))
     return Entitlement("enhanced" if given else "standard", given)
+
+
+def judge_entitlement(found: Entitlement, judged_enhanced: bool | None) -> Entitlement:
+    """Return the entitlement after a professional's judgement, which stands over the rules either way."""
+    if judged_enhanced is None:
+        return found
+    if not judged_enhanced:
+        return Entitlement("standard")
+    others = tuple(name for name in found.categories if name != _JUDGED_CATEGORY)
+    return Entitlement("enhanced", (*others, _JUDGED_CATEGORY))

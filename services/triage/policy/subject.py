@@ -1,26 +1,20 @@
-"""From a received referral to what the rules look at."""
+"""From a received referral, and what has been done since, to what the rules look at."""
 
 from datetime import date
 
 from hubkit.contracts.referral import ConsentFacts, ReferralReceivedV1
-from services.triage.model import Subject
+from services.triage.model import Progress, Subject
 
 
-def subject_of(referral: ReferralReceivedV1, assessed_needs: tuple[str, ...] | None = None) -> Subject:
-    """Return the subject of a referral.
-
-    Parameters
-    ----------
-    assessed_needs
-        What an assessment with the person found; it replaces what the referral names.
-    """
+def subject_of(referral: ReferralReceivedV1, progress: Progress) -> Subject:
+    """Return the subject of a referral as acceptance sees it: its needs are those that the referral names."""
     crime = referral.crime
     return Subject(
         crime=crime.category,
         channel=referral.channel,
         received_at=referral.received_at,
         markers=frozenset(referral.markers),
-        needs=frozenset(referral.needs if assessed_needs is None else assessed_needs),
+        needs=frozenset(referral.needs),
         unit=referral.unit,
         role=referral.role,
         age=referral.age,
@@ -28,7 +22,12 @@ def subject_of(referral: ReferralReceivedV1, assessed_needs: tuple[str, ...] | N
         risk_grade=referral.risk.grade,
         reported_to_police=crime.reported_to_police,
         crime_recorded_at=crime.recorded_at,
-        consents=_latest(referral.consents) if referral.consents else None,
+        consents=_latest(referral.consents, progress) if referral.consents or progress.consents else None,
+        purpose=referral.purpose,
+        lives_in_area=referral.lives_in_area,
+        language=referral.language,
+        received_by_unit={receipt.unit: receipt.received_at for receipt in referral.received_by_unit},
+        progress=progress,
     )
 
 
@@ -41,6 +40,7 @@ def _offence_age(age: int | None, occurred_on: date | None, received_on: date) -
     return max(0, age - max(0, passed))
 
 
-def _latest(consents: tuple[ConsentFacts, ...]) -> dict[str, str]:
-    ordered = sorted(consents, key=lambda consent: consent.recorded_at)
-    return {consent.hop: consent.decision for consent in ordered}
+def _latest(sent: tuple[ConsentFacts, ...], progress: Progress) -> dict[str, str]:
+    said = [(consent.recorded_at, consent.hop, consent.decision) for consent in sent]
+    said += [(later.recorded_at, hop, later.decision) for hop, later in progress.consents.items()]
+    return {hop: decision for _, hop, decision in sorted(said, key=lambda each: each[0])}

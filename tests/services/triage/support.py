@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +17,33 @@ from hubkit.bus import LocalBus, Message
 from hubkit.clock import ManualClock
 from hubkit.contracts import CONSUMERS, Contract, Event, ReferralReceivedV1
 from hubkit.contracts.envelope import encode, pack
-from hubkit.contracts.profile import Profile
 from hubkit.ids import new_id
+from hubkit.profiles import ProfileBook
 from hubkit.service import Ports
+from services.triage.actions.deps import Deps
 from services.triage.app import create
 from services.triage.settings import TriageSettings
+from tests.services.triage.facts import CAMBRIDGESHIRE, NOW, profile, received
 
-NOW = datetime(2026, 11, 19, 8, 30, tzinfo=UTC)
-CAMBRIDGESHIRE = "profiles/cambridgeshire.yaml"
+__all__ = ["CAMBRIDGESHIRE", "NOW", "Triage", "event", "profile", "received", "running"]
 
 
-def received(**changes: Any) -> ReferralReceivedV1:
-    """Return a burglary that needs nothing; `crime` may be a category alone."""
-    crime = changes.pop("crime", "burglary.residential")
-    facts = {
-        "referral_id": new_id(),
-        "version": 1,
-        "source_organisation": "demo-police",
-        "channel": "police_automatic",
-        "received_at": NOW,
-        "crime": {"category": crime} if isinstance(crime, str) else crime,
-        "age": 36,
-        **changes,
-    }
-    return ReferralReceivedV1.model_validate(facts)
+def deps_of(tmp_path: Path, *texts: str) -> Deps:
+    """Return what the actions need, with the profile of `profile_file`."""
+    return Deps(ProfileBook.load(profile_file(tmp_path, *texts)))
+
+
+def profile_file(tmp_path: Path, *texts: str) -> str:
+    """Return the path of a file with a profile as `profile` makes it, or with several versions."""
+    path = tmp_path / "profile.yaml"
+    documents = [profile(text).model_dump(mode="json", exclude_defaults=True, by_alias=True) for text in texts]
+    path.write_text(yaml.safe_dump_all(documents))
+    return str(path)
 
 
 def event(data: Contract, subject: object = "x") -> Event[Any]:
     """Return an event as the inbox gives it to a handler."""
     return Event(new_id(), data.TYPE, "test", str(subject), NOW, data)
-
-
-def profile(text: str) -> Profile:
-    """Return a profile with all police and self-referral channels and what `text` adds in YAML."""
-    channels = [{"channel": name} for name in ("police_automatic", "police_case_by_case", "self_referral")]
-    document = {"id": "test", "name": "Test Hub", "version": "t1", "channels": channels, **(yaml.safe_load(text) or {})}
-    return Profile.model_validate(document)
 
 
 @dataclass
@@ -88,6 +78,25 @@ class Triage:
         answer: dict[str, Any] = (await self.get(f"/v1/cases/{found[0]['id']}")).json()
         return answer
 
+    async def post(self, case: dict[str, Any], call: str, body: Any, **headers: str) -> httpx.Response:
+        """Make a call about a case as it was read, with `cases:write`."""
+        given = {**self.headers("cases:write"), "if-match": f'"{case["version"]}"', **headers}
+        return await self.client.post(f"/v1/cases/{case['id']}/{call}", json=body, headers=given)
+
+    async def done(self, case: dict[str, Any], call: str, body: Any) -> dict[str, Any]:
+        """Return the case as it is after a call that must succeed."""
+        answer = await self.post(case, call, body)
+        assert answer.status_code in (200, 201), answer.text
+        found: dict[str, Any] = answer.json()
+        assert answer.headers["etag"] == f'"{found["version"]}"'
+        return found
+
+    async def open_case(self, **changes: Any) -> dict[str, Any]:
+        """Return the case of a new referral, which may say something of its own."""
+        referral = received(**changes)
+        await self.hear(referral)
+        return await self.case_of(referral)
+
     async def said_of(self, type: str, count: int = 1) -> list[dict[str, Any]]:
         """Return the events of a type that were published, once there are `count`."""
         async with asyncio.timeout(5):
@@ -97,7 +106,7 @@ class Triage:
 
 
 @contextlib.asynccontextmanager
-async def running(tmp_path: Path) -> AsyncIterator[Triage]:
+async def running(tmp_path: Path, profile: str = CAMBRIDGESHIRE) -> AsyncIterator[Triage]:
     """Run triage on a migrated SQLite file and a local bus, with somebody who listens to what it says."""
     url = f"sqlite+aiosqlite:///{tmp_path}/triage.db"
     await migrations.upgrade("services.triage", url)
@@ -105,7 +114,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Triage]:
     settings = TriageSettings(
         environment="development",
         database_url=url,
-        profile=CAMBRIDGESHIRE,
+        profile=profile,
         trusted_keys=orjson.dumps(issuer.public_jwks()).decode(),
     )
     bus, clock = LocalBus(), ManualClock(NOW)
@@ -123,6 +132,8 @@ async def running(tmp_path: Path) -> AsyncIterator[Triage]:
             acks.add(asyncio.ensure_future(message.ack()))  # type: ignore[arg-type]
 
         bus.subscribe(
-            "listener", [contract.TYPE for contract in CONSUMERS if contract.TYPE.startswith("case.")], listen
+            "listener",
+            [contract.TYPE for contract in CONSUMERS if contract.TYPE.startswith(("case.", "message.requ"))],
+            listen,
         )
         yield triage

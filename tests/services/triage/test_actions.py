@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,18 +19,20 @@ from hubkit.db import Database
 from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
 from hubkit.ids import new_id
 from hubkit.inbox import Deferred
-from hubkit.profiles import load_profile
-from services.triage import store
-from services.triage.actions.assess import record_assessment
+from hubkit.profiles import ProfileBook
+from services.triage.actions.change import record_assessment
 from services.triage.actions.deps import Deps
 from services.triage.actions.read import explain_case, read_case
 from services.triage.actions.timeline import note_events
 from services.triage.actions.triage import triage_referrals
-from services.triage.schemas import CaseView
+from services.triage.schemas.requests import Assessment
+from services.triage.schemas.views import CaseView
+from services.triage.store import cases
 from services.triage.tables import CaseRow, ContactRow, DecisionRow
-from tests.services.triage.support import CAMBRIDGESHIRE, NOW, event, profile, received
+from tests.services.triage.support import CAMBRIDGESHIRE, NOW, deps_of, event, received
 
-DEPS = Deps.of(load_profile(CAMBRIDGESHIRE))
+DEPS = Deps(ProfileBook.load(CAMBRIDGESHIRE))
+VERSIONS = DEPS.ground(NOW).versions
 
 Said = list[tuple[str, dict[str, Any]]]
 
@@ -45,7 +48,7 @@ async def case_of(db: Database, referral: ReferralReceivedV1) -> CaseView:
     async with db.reading() as tx:
         row = await tx.row(select(CaseRow.id).where(CaseRow.referral_id == referral.referral_id))
         assert row is not None
-        return await read_case(tx, row.id)
+        return await read_case(tx, DEPS, row.id)
 
 
 async def count(db: Database, model: Any) -> int:
@@ -82,7 +85,7 @@ async def test_a_referral_opens_one_case_with_all_that_routing_and_partners_need
     assert said["decision"] == {
         "outcome": "accepted",
         "profile_version": "2024.1",
-        "rules": ["victims_code.vulnerable_or_intimidated", "support_requested_or_enhanced"],
+        "rules": ["victims_code.vulnerable_or_intimidated", "support_requested_or_enhanced", "contacted"],
     }
     expected = {
         "version": 1, "source_organisation": "demo-police", "entitlement": "enhanced", "needs": ["counselling"],
@@ -95,7 +98,7 @@ async def test_a_referral_opens_one_case_with_all_that_routing_and_partners_need
     assert str(case.id) == said["case_id"]
     assert (case.status, case.version, case.decision.outcome) == ("open", 1, "accepted")
     assert [(contact.state, contact.due_at, contact.calendar_version) for contact in case.contacts] == [
-        ("planned", None, DEPS.versions.calendar)
+        ("planned", None, VERSIONS.calendar)
     ]
 
 
@@ -120,8 +123,8 @@ async def test_a_corrected_referral_is_triaged_again_in_the_same_case(db: Databa
     case = await case_of(db, first)
     assert case.version == 2
     assert [entry.type for entry in case.timeline] == ["triage.decided", "triage.decided"]
-    assert len(case.contacts) == 1
-    assert (await count(db, CaseRow), await count(db, DecisionRow), await count(db, ContactRow)) == (1, 2, 2)
+    assert len(case.contacts) == 1  # whose plan is the same
+    assert (await count(db, CaseRow), await count(db, DecisionRow), await count(db, ContactRow)) == (1, 2, 1)
 
 
 async def test_a_late_exclusion_stops_an_open_case_and_its_contacts(db: Database) -> None:
@@ -224,10 +227,11 @@ async def test_assessed_needs_stay_when_the_source_corrects_its_referral(db: Dat
     await triaged(db, referral)
     case_id = (await case_of(db, referral)).id
     async with db.transaction() as tx:
-        found = await record_assessment(tx, DEPS, case_id, 1, ["idva", "idva", "advocacy"], "staff")
+        found = await record_assessment(tx, DEPS, case_id, 1, Assessment(needs=("idva", "idva", "advocacy")), "staff")
     assert (found.version, found.needs) == (2, ["advocacy", "idva"])
     assert [(row["type"], orjson.loads(row["body"])["data"]["needs"]) for row in tx.events] == [
-        ("case.assessed.v1", ["advocacy", "idva"])
+        ("case.triaged.v1", ["advocacy", "idva"]),
+        ("case.assessed.v1", ["advocacy", "idva"]),
     ]
     ((_, said),) = await triaged(db, referral.model_copy(update={"version": 2, "needs": ("mental_health",)}))
     assert (said["version"], said["needs"]) == (3, ["advocacy", "idva"])
@@ -239,7 +243,7 @@ async def test_an_assessment_needs_an_open_case_of_the_version_that_was_read(db:
 
     async def assess(case_id: UUID, version: int) -> None:
         async with db.transaction() as tx:
-            await record_assessment(tx, DEPS, case_id, version, ["idva"], "staff")
+            await record_assessment(tx, DEPS, case_id, version, Assessment(needs=("idva",)), "staff")
 
     with pytest.raises(NotFoundError):
         await assess(new_id(), 1)
@@ -250,13 +254,15 @@ async def test_an_assessment_needs_an_open_case_of_the_version_that_was_read(db:
     assert caught.value.reason == "wrong_state"
 
 
-async def test_an_explanation_uses_the_words_of_the_profile_that_decided_and_of_no_other(db: Database) -> None:
+async def test_an_explanation_uses_the_words_of_the_profile_that_decided_and_of_no_other(
+    db: Database, tmp_path: Path
+) -> None:
     referral = received(crime="sexual.rape")
     await triaged(db, referral)
     case_id = (await case_of(db, referral)).id
     async with db.reading() as tx:
         told = await explain_case(tx, DEPS, case_id)
-        later = await explain_case(tx, Deps.of(profile("{version: t2}")), case_id)
+        later = await explain_case(tx, deps_of(tmp_path, "{version: t2}"), case_id)
     assert told.summary == [
         "The hub does not take this referral on, and nobody contacts the person from here.",
         "The reason is: rape.",
@@ -270,15 +276,15 @@ async def test_an_explanation_uses_the_words_of_the_profile_that_decided_and_of_
     assert [(rule.id, rule.text) for rule in later.rules] == [("rape", None)]
 
 
-async def test_the_earliest_deadline_stands_on_the_case(db: Database) -> None:
+async def test_the_earliest_deadline_stands_on_the_case(db: Database, tmp_path: Path) -> None:
     text = """
     contacts:
       - {id: a, within: {amount: 48, unit: hours}}
       - {id: b, within: {amount: 24, unit: hours}}
     """
-    await triaged(db, received(), deps=Deps.of(profile(text)))
+    await triaged(db, received(), deps=deps_of(tmp_path, text))
     async with db.reading() as tx:
-        (row,) = await store.list_cases(tx, None, None, None, 10)
+        (row,) = await cases.list_cases(tx, None, None, None, 10)
     assert row.due_at == NOW + timedelta(hours=24)
 
 

@@ -13,6 +13,12 @@ from services.triage.app import create
 from services.triage.settings import TriageSettings
 from tests.services.triage.support import Triage, received
 
+CALLS = (
+    "judgements", "offers", "contacts", "contacts/{contact_id}/attempts", "contacts/{contact_id}/pause",
+    "contacts/{contact_id}/resume", "attempts", "assessments", "choices", "onward-referrals", "leads", "events",
+    "surveys", "close", "reopen",
+)  # fmt: skip
+
 
 async def test_a_received_referral_becomes_a_case_that_is_told_and_can_be_read(triage: Triage) -> None:
     referral = received(markers=["vulnerable"], needs=["counselling"])
@@ -117,7 +123,9 @@ def test_every_route_but_probes_and_documentation_has_its_guard() -> None:
         "GET /v1/cases": ["cases:read"],
         "GET /v1/cases/{case_id}": ["cases:read"],
         "GET /v1/cases/{case_id}/explanation": ["cases:read"],
-        "POST /v1/cases/{case_id}/assessments": ["cases:write"],
+        "GET /v1/cases/{case_id}/links": ["cases:read"],
+        "POST /v1/cases/{case_id}/links": ["cases:write"],
+        **{f"POST /v1/cases/{{case_id}}/{call}": ["cases:write"] for call in CALLS},
     }
     public = {route.removeprefix("GET ") for route, found in guards.items() if not found and route.startswith("GET ")}
     assert public == {"/openapi.json", "/healthz", "/readyz", "/metrics"}
@@ -138,9 +146,8 @@ async def test_only_a_fresh_token_of_a_trusted_deployable_with_the_scope_gets_in
 async def test_it_is_ready_and_documents_its_calls(triage: Triage) -> None:
     assert (await triage.client.get("/readyz")).json()["status"] == "ready"
     paths = (await triage.client.get("/openapi.json")).json()["paths"]
-    assert set(paths) == {
-        "/v1/cases", "/v1/cases/{case_id}", "/v1/cases/{case_id}/explanation", "/v1/cases/{case_id}/assessments",
-    }  # fmt: skip
+    read = {"/v1/cases", *(f"/v1/cases/{{case_id}}{part}" for part in ("", "/explanation", "/links"))}
+    assert set(paths) == read | {f"/v1/cases/{{case_id}}/{call}" for call in CALLS}
 
 
 def test_production_refuses_the_development_cursor_key() -> None:

@@ -7,22 +7,18 @@ import pytest
 
 from hubkit.contracts.profile import Condition
 from hubkit.profiles import load_profile
-from services.triage.model import ContactState, LeftOut, Subject, Triaged
-from services.triage.policy.conditions import compile_condition
+from services.triage.model import ContactState, LeftOut, Progress, Subject, Triaged
+from services.triage.policy.conditions import CHECKS, compile_condition
 from services.triage.policy.entitlement import categories, decide_entitlement
 from services.triage.policy.rulebook import Rulebook
 from services.triage.policy.triage import decide
-from tests.services.triage.support import CAMBRIDGESHIRE, NOW, profile, received
+from tests.services.triage.facts import CAMBRIDGESHIRE, NOW, profile, received, with_profile
 
 CAMBRIDGESHIRE_RULES = Rulebook.of(load_profile(CAMBRIDGESHIRE))
 
 
 def cambridgeshire(**facts: Any) -> Triaged:
     return decide(CAMBRIDGESHIRE_RULES, received(**facts), NOW)
-
-
-def with_profile(text: str, **facts: Any) -> Triaged:
-    return decide(Rulebook.of(profile(text)), received(**facts), NOW)
 
 
 def subject(**facts: Any) -> Subject:
@@ -201,8 +197,10 @@ def test_needs_are_those_named_and_those_of_rules() -> None:
 
 def test_assessed_needs_replace_what_referral_and_rules_say() -> None:
     rules = Rulebook.of(profile("needs: [{id: fraud_need, when: {crimes: [fraud]}, needs: [fraud]}]"))
-    assert decide(rules, received(crime="fraud.apf", needs=["idva"]), NOW, ("isva",)).needs == ("isva",)
-    assert decide(rules, received(crime="fraud.apf", needs=["idva"]), NOW, ()).needs == ()
+    assert decide(
+        rules, received(crime="fraud.apf", needs=["idva"]), NOW, Progress(assessed_needs=("isva",))
+    ).needs == ("isva",)
+    assert decide(rules, received(crime="fraud.apf", needs=["idva"]), NOW, Progress(assessed_needs=())).needs == ()
 
 
 def test_cambridgeshire_has_no_levels() -> None:
@@ -267,11 +265,11 @@ def test_a_clock_starts_where_the_rule_says_and_not_without_that_moment() -> Non
 
 
 def test_the_preferred_method_is_taken_where_the_rule_asks_for_it() -> None:
-    text = "contacts: [{id: a, mode: preferred}]"
+    text = "contacts: [{id: a, methods: [email, letter], mode: preferred}]"
     (known,) = with_profile(text, preferred_method="phone").contacts
     (unknown,) = with_profile(text).contacts
     assert (known.methods, known.mode) == (("phone",), "all")
-    assert (unknown.methods, unknown.mode) == (None, None)
+    assert (unknown.methods, unknown.mode) == (("email", "letter"), "any")
 
 
 # Safe contact
@@ -348,6 +346,40 @@ def test_where_staff_choose_they_are_told_what_is_unsafe() -> None:
         ({"reported_to_police": False}, {}, False),
         ({"reported_to_police": False}, {"reported_to_police": False}, True),
         ({"consents": ({"hop": "police_to_hub", "decisions": ("not_asked",)},)}, {}, True),
+        ({"purposes": ("support",)}, {}, False),
+        ({"purposes": ("support",)}, {"purpose": "support"}, True),
+        ({"lives_in_area": False}, {}, False),
+        ({"lives_in_area": False}, {"lives_in_area": False}, True),
+        ({"recording_time_known": False}, {}, True),
+        ({"recording_time_known": True}, {"crime_recorded_at": NOW}, True),
+        ({"languages_other_than": ("en", "cy")}, {}, False),
+        ({"languages_other_than": ("en", "cy")}, {"language": "en-GB"}, False),
+        ({"languages_other_than": ("en", "cy")}, {"language": "pl"}, True),
+        ({"offer": ("accepted",)}, {}, False),
+        ({"offer": ("accepted",)}, {"progress": Progress(offer="accepted")}, True),
+        ({"judged_enhanced": False}, {}, False),
+        ({"judged_enhanced": False}, {"progress": Progress(judged_enhanced=False)}, True),
+        ({"findings": ("no_needs",)}, {}, False),
+        (
+            {"findings": ("no_needs", "additional_needs")},
+            {"progress": Progress(findings=frozenset({"no_needs"}))},
+            True,
+        ),
+        ({"assessed": False}, {}, True),
+        ({"assessed": True}, {"progress": Progress(assessed_needs=())}, True),
+        ({"assessed_needs": ("idva",)}, {"needs": {"idva"}}, False),
+        ({"assessed_needs": ("idva",)}, {"progress": Progress(assessed_needs=("idva", "isva"))}, True),
+        ({"requested_needs": ("idva",)}, {}, False),
+        ({"requested_needs": ("idva",)}, {"progress": Progress(requested_needs={"idva": NOW})}, True),
+        ({"requested_methods": ("video",)}, {"progress": Progress(requested_methods=("phone",))}, False),
+        ({"requested_methods": ("video",)}, {"progress": Progress(requested_methods=("phone", "video"))}, True),
+        ({"min_failed_attempts": 2}, {"progress": Progress(failed_attempts=1)}, False),
+        ({"min_failed_attempts": 2}, {"progress": Progress(failed_attempts=2)}, True),
+        ({"court_events": ("charge", "trial")}, {}, False),
+        ({"court_events": ("charge", "trial")}, {"progress": Progress(court_event="trial")}, True),
+        ({"court_events": ("charge", "trial")}, {"progress": Progress(court_event="sentence")}, False),
+        ({"pleas": ("not_guilty",)}, {}, False),
+        ({"pleas": ("not_guilty",)}, {"progress": Progress(plea="not_guilty")}, True),
         ({"any_of": ({"roles": ("witness",)}, {"channels": ("police_automatic",)})}, {}, True),
         ({"none_of": ({"roles": ("witness",)}, {"channels": ("police_automatic",)})}, {}, False),
     ],
@@ -356,3 +388,7 @@ def test_conditions(condition: dict[str, Any], facts: dict[str, Any], holds: boo
     for name in ("markers", "needs"):
         facts[name] = frozenset(facts.get(name, ()))
     assert compile_condition(Condition.model_validate(condition))(subject(**facts)) is holds
+
+
+def test_every_field_of_a_condition_is_asked() -> None:
+    assert CHECKS.keys() == set(Condition.model_fields)

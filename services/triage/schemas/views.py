@@ -1,21 +1,10 @@
-"""Request and response bodies of triage."""
+"""What staff read of cases."""
 
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from hubkit.contracts.codes import KINDS
-from hubkit.fields import BY_VALUE, StrictModel, code_of
-
-Need = Annotated[str, code_of(KINDS, "need")]
-
-
-class Assessment(StrictModel):
-    """What an assessment with the person found: all needs of the case from now on."""
-
-    needs: Annotated[tuple[Need, ...], BY_VALUE, Field(max_length=len(KINDS))]
 
 
 class View(BaseModel):
@@ -35,11 +24,12 @@ class AssessmentView(View):
 
 
 class CaseSummary(View):
-    """A case in a list. `due_at` is the earliest deadline of a planned contact."""
+    """A case in a list. `case_status` is the hub's own word, `due_at` the earliest deadline of a planned contact."""
 
     id: UUID
     referral_id: UUID
     status: str
+    case_status: str | None
     version: int
     outcome: str
     reason: str | None
@@ -52,8 +42,18 @@ class CaseSummary(View):
     due_at: datetime | None
 
 
+class UnitDecisionView(View):
+    """Whether one unit of the hub takes the referral on."""
+
+    outcome: str
+    reason: str | None
+
+
 class DecisionView(View):
-    """The decision that stands. `rules` are the ids of all rules that applied."""
+    """The decision that stands. `rules` are the ids of all rules that applied.
+
+    `basis` is that of the way from the police to the hub. `by_unit` is null where no unit decides by itself.
+    """
 
     outcome: str
     reason: str | None
@@ -62,6 +62,8 @@ class DecisionView(View):
     calendar_version: str
     case_status: str | None
     expected_route: str | None
+    basis: str | None
+    by_unit: dict[str, UnitDecisionView] | None
     decided_at: datetime
 
 
@@ -79,10 +81,31 @@ class LeftOutView(View):
     reason: str
 
 
+class ClockView(View):
+    """The clock of a deadline, from when it started."""
+
+    start: datetime
+    amount: int
+    unit: str
+
+
+class PauseView(View):
+    """A time in which the clock of a contact stood still; `to` null: it still does."""
+
+    reason: str
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime | None
+
+
 class ContactView(View):
-    """A planned contact. `methods` null: staff choose, but none of `left_out`. `due_at` null: `due_reason` says why."""
+    """A planned contact. `methods` null: staff choose, but none of `left_out`. `due_at` null: `due_reason` says why.
+
+    `at` is when an automated contact is to happen; null: as soon as it is planned. The clock does not
+    count the time of `pauses`.
+    """
 
     id: UUID
+    unit: str | None
     purpose: str
     by: str | None
     methods: list[str] | None
@@ -92,9 +115,17 @@ class ContactView(View):
     state: str
     due_at: datetime | None
     due_reason: str | None
+    clock: ClockView | None
+    pauses: list[PauseView]
+    at: datetime | None
+    automated: bool
+    content: list[str]
+    on_behalf_of: list[str]
+    method_decided_by: list[str]
     rule_id: str
     profile_version: str
     calendar_version: str
+    planned_at: datetime
 
 
 class OnwardView(View):
@@ -119,11 +150,23 @@ class CandidateView(View):
 
 
 class PathwayView(View):
-    """The way from one need to a service."""
+    """The way from one need to a service.
+
+    `outcome` is referred, refused, pending, signposted or not_needed; null until the gate has answered. `reason` is the
+    hub's own word for the first of `reasons`. `service_id` is the service that is asked, has accepted or was named.
+    """
 
     id: UUID
     need: str
     status: str
+    outcome: str | None
+    reason: str | None
+    reasons: list[str]
+    service_id: UUID | None
+    partner_id: UUID | None
+    team: str | None
+    onward_referral_id: UUID | None
+    changed_at: datetime | None
     candidates: list[CandidateView]
 
 
@@ -136,11 +179,17 @@ class EntryView(View):
 
 
 class CaseView(View):
-    """A case with all that was decided and happened."""
+    """A case with all that was decided and happened.
+
+    What the hub's text says nothing about is null or empty. `case_status` is the hub's own word. `contacts` are those
+    that wait; `refused_methods` were asked for, and the hub does not have them. `received` is the disclosure by which
+    the police's data came or was kept back.
+    """
 
     id: UUID
     referral_id: UUID
     status: str
+    case_status: str | None
     version: int
     decision: DecisionView
     entitlement: EntitlementView | None
@@ -148,10 +197,26 @@ class CaseView(View):
     markers: list[str]
     crime_category: str
     needs: list[str]
+    held_needs: list[dict[str, Any]]
     received_at: datetime
     opened_at: datetime | None
     repeat_of: UUID | None
+    linked_to_previous: bool
+    triage: dict[str, Any] | None
+    transfer: dict[str, Any] | None
+    received: dict[str, Any] | None
     contacts: list[ContactView]
+    refused_methods: list[str]
+    needs_assessment: dict[str, Any] | None
+    plan: dict[str, Any] | None
+    assignment: dict[str, Any] | None
+    single_point_of_contact: str | None
+    attributes: dict[str, Any]
+    opt_in: dict[str, Any] | None
+    review: dict[str, Any] | None
+    lead_service_id: UUID | None
+    case_updates: dict[str, Any] | None
+    surveys: list[dict[str, Any]]
     onward: list[OnwardView]
     pathways: list[PathwayView]
     timeline: list[EntryView]

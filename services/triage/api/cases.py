@@ -1,33 +1,21 @@
-"""The request door: the cases of the hub, for its staff and its own systems."""
+"""Reads of cases."""
 
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from hubkit.auth import Caller, requires
+from hubkit.auth import Caller
 from hubkit.errors import BadRequestError
 from hubkit.fields import Id
 from hubkit.paging import DEFAULT_LIMIT, MAX_CURSOR, Limit, Page, decode_cursor, encode_cursor
-from hubkit.service import Service
-from hubkit.web import etag, if_match_version, new_router
-from services.triage.actions import assess, read
-from services.triage.actions.deps import Deps
+from hubkit.web import etag, new_router
+from services.triage.actions import read
+from services.triage.api.common import Reader, dependencies, service
 from services.triage.model import CaseStatus
-from services.triage.schemas import Assessment, AssessmentView, CaseSummary, CaseView, ExplanationView
+from services.triage.schemas.views import CaseSummary, CaseView, ExplanationView
 
 router = new_router("/v1/cases", tags=["cases"])
-
-Reader = Annotated[Caller, Depends(requires("cases:read"))]
-Writer = Annotated[Caller, Depends(requires("cases:write"))]
-
-
-def _service(request: Request) -> Service:
-    return cast("Service", request.app.state.service)
-
-
-def _deps(request: Request) -> Deps:
-    return cast("Deps", request.app.state.deps)
 
 
 def _position(key: bytes, caller: Caller, cursor: str | None) -> UUID | None:
@@ -56,7 +44,7 @@ async def list_cases(
     """Return all cases of the hub, or those of one status, or the one of a referral."""
     key: bytes = request.app.state.cursor_key
     before = _position(key, caller, cursor)
-    async with _service(request).db.reading() as tx:
+    async with service(request).db.reading() as tx:
         items, last = await read.list_cases(tx, status, referral_id, before, limit)
     return Page(items=items, next_cursor=encode_cursor(key, _owner(caller), str(last)) if last else None)
 
@@ -64,8 +52,8 @@ async def list_cases(
 @router.get("/{case_id}", summary="Read a case")
 async def read_case(request: Request, response: Response, case_id: Id, _: Reader) -> CaseView:
     """Return a case with its decision, contacts, onward referrals, pathways and timeline."""
-    async with _service(request).db.reading() as tx:
-        case = await read.read_case(tx, case_id)
+    async with service(request).db.reading() as tx:
+        case = await read.read_case(tx, dependencies(request), case_id)
     response.headers["ETag"] = etag(case.version)
     return case
 
@@ -73,17 +61,5 @@ async def read_case(request: Request, response: Response, case_id: Id, _: Reader
 @router.get("/{case_id}/explanation", summary="Read why a case was decided so")
 async def explain_case(request: Request, case_id: Id, _: Reader) -> ExplanationView:
     """Return the decision in plain words, with the rules that applied and where they stand."""
-    async with _service(request).db.reading() as tx:
-        return await read.explain_case(tx, _deps(request), case_id)
-
-
-@router.post("/{case_id}/assessments", status_code=201, summary="Record an assessment")
-async def record_assessment(
-    request: Request, response: Response, case_id: Id, body: Assessment, caller: Writer
-) -> AssessmentView:
-    """Record what an assessment with the person found. Send `If-Match` with the version of the case that you read."""
-    version = if_match_version(request)
-    async with _service(request).db.transaction() as tx:
-        found = await assess.record_assessment(tx, _deps(request), case_id, version, body.needs, caller.client_id)
-    response.headers["ETag"] = etag(found.version)
-    return found
+    async with service(request).db.reading() as tx:
+        return await read.explain_case(tx, dependencies(request), case_id)
