@@ -1,16 +1,14 @@
 """Wires the routing service."""
 
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from hubkit.deadlines import WorkingCalendar
-from hubkit.profiles import load_profile
+from hubkit.profiles import Prepared, ProfileBook
 from hubkit.service import Ports, Service
 from hubkit.web import new_app
 from services.routing import consumers, jobs
-from services.routing.actions import Deps
+from services.routing.actions.deps import Deps, Rules
 from services.routing.settings import RoutingSettings
 
 
@@ -18,11 +16,9 @@ def create(settings: RoutingSettings | None = None, ports: Ports | None = None) 
     """Return the routing service's app; it has no public calls, only its probes."""
     settings = settings or RoutingSettings.load()
     service = Service("services.routing", settings, ports)
-    profile = load_profile(settings.profile)
-    deps = Deps(profile, WorkingCalendar(profile.calendar, ZoneInfo(profile.timezone)))
+    deps = Deps(Prepared(ProfileBook.load(settings.profile), Rules.of).current)
     service.messages(consumers.handlers(deps), consumers.PATIENT)
-    if deps.profile.routing.answer_within is not None:
-        service.loop("unanswered", partial(jobs.pass_over_unanswered, service.db))
+    service.loop("unanswered", partial(jobs.pass_over_unanswered, service.db, deps))
     app = new_app("Onward routing", lifespan=service.lifespan)
     app.state.service = service
     service.add_probes(app)

@@ -6,6 +6,7 @@ from typing import Any
 from hubkit.contracts import (
     AgreementChangedV1,
     CaseAssessedV1,
+    CaseClosedV1,
     CaseExcludedV1,
     CaseOpenedV1,
     CaseTriagedV1,
@@ -15,6 +16,7 @@ from hubkit.contracts import (
     OnwardReferralAcceptedV1,
     OnwardReferralClosedV1,
     OnwardReferralDeclinedV1,
+    OnwardReferralReceivedV1,
     OnwardReferralRefusedV1,
     OnwardReferralSentV1,
     OnwardReferralWithdrawnV1,
@@ -22,12 +24,13 @@ from hubkit.contracts import (
 )
 from hubkit.db import Tx
 from hubkit.inbox import Deferred, Handler
-from services.routing import actions
-from services.routing.actions import Deps
+from services.routing.actions import cases, directory, onward
+from services.routing.actions.deps import Deps
 
 #: News after which nobody else is asked.
 PATIENT = (
     OnwardReferralSentV1,
+    OnwardReferralReceivedV1,
     OnwardReferralAcceptedV1,
     OnwardReferralWithdrawnV1,
     OnwardReferralClosedV1,
@@ -46,19 +49,21 @@ def handlers(deps: Deps) -> dict[type[Contract], Handler]:
 
         return handle
 
-    news = to(actions.follow_onward)
+    news = to(onward.follow_onward)
     return {
-        ServiceListedV1: to(actions.note_listings),
-        AgreementChangedV1: to(actions.note_agreements),
-        CaseOpenedV1: to(actions.open_pathways),
-        CaseTriagedV1: to(actions.open_pathways),
-        CaseAssessedV1: to(actions.add_needs),
-        CaseExcludedV1: actions.stop_pathways,
-        OnwardReferralSentV1: to(actions.note_sent),
+        ServiceListedV1: to(directory.note_listings),
+        AgreementChangedV1: to(directory.note_agreements),
+        CaseOpenedV1: to(cases.open_pathways),
+        CaseTriagedV1: to(cases.open_pathways),
+        CaseAssessedV1: to(cases.add_needs),
+        CaseExcludedV1: to(cases.stop_pathways),
+        CaseClosedV1: to(cases.close_pathways),
+        OnwardReferralSentV1: to(onward.note_sent),
+        OnwardReferralReceivedV1: to(onward.note_received),
         OnwardReferralRefusedV1: news,
         OnwardReferralDeclinedV1: news,
         OnwardReferralAcceptedV1: news,
         OnwardReferralWithdrawnV1: news,
         OnwardReferralClosedV1: news,
-        ConsentRecordedV1: actions.note_consents,
+        ConsentRecordedV1: to(onward.note_consents),
     }

@@ -1,6 +1,7 @@
 """A migrated database of routing, on SQLite and on PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def world(url: str) -> AsyncIterator[World]:
     """Return routing without its doors, in a hub that has no time for an answer."""
+    async with _world(url) as made:
+        yield made
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[World]:
+    """Return the same, for tests that go through many cases."""
+    async with _world(f"sqlite+aiosqlite:///{tmp_path}/routing.db") as made:
+        yield made
+
+
+@asynccontextmanager
+async def _world(url: str) -> AsyncIterator[World]:
     await migrations.upgrade("services.routing", url)
     clock = ManualClock(NOW)
     database = Database(url, source="routing", clock=clock)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import event as sqlalchemy_event
 
 from hubkit.clock import ManualClock
 from hubkit.contracts import (
+    CaseClosedV1,
     CaseExcludedV1,
     CaseOpenedV1,
     CaseTriagedV1,
@@ -22,42 +22,51 @@ from hubkit.contracts import (
     OnwardReferralAcceptedV1,
     OnwardReferralClosedV1,
     OnwardReferralDeclinedV1,
+    OnwardReferralReceivedV1,
     OnwardReferralRefusedV1,
     OnwardReferralSentV1,
     OnwardReferralWithdrawnV1,
     ServiceListedV1,
 )
-from hubkit.contracts.case import DecisionFacts
-from hubkit.contracts.profile import Channel, Profile, Routing, Within
+from hubkit.contracts.case import ChoiceFacts, DecisionFacts
+from hubkit.contracts.profile import Channel, LeadProvider, Profile, Routing, Within
 from hubkit.db import Database, Tx
-from hubkit.deadlines import WorkingCalendar
 from hubkit.ids import new_id
 from hubkit.inbox import Deferred
-from services.routing import actions, consumers, store
-from services.routing.actions import Deps
+from services.routing import consumers, store
+from services.routing.actions import onward
+from services.routing.actions.deps import Deps, Rules
 from services.routing.model import Pathway
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 _NEWS = {
     "sent": OnwardReferralSentV1,
+    "received": OnwardReferralReceivedV1,
     "awaiting_consent": OnwardReferralRefusedV1,
     "refused": OnwardReferralRefusedV1,
     "accepted": OnwardReferralAcceptedV1,
     "in_support": OnwardReferralAcceptedV1,
     "declined": OnwardReferralDeclinedV1,
     "withdrawn": OnwardReferralWithdrawnV1,
+    "expired": OnwardReferralWithdrawnV1,
+    "recalled": OnwardReferralWithdrawnV1,
     "closed": OnwardReferralClosedV1,
 }
 
 
-def deps(answer_within: Within | None = None) -> Deps:
-    """Return what the actions need, for a hub with or without a time for an answer."""
-    made = Profile(
+def profile(lead_provider: LeadProvider | None = None, **routing: Any) -> Profile:
+    """Return a hub's profile that says something about routing alone."""
+    return Profile(
         id="test", name="Test hub", version="1", channels=(Channel(channel="police_automatic"),),
-        routing=Routing(answer_within=answer_within),
+        routing=Routing(**routing), lead_provider=lead_provider,
     )  # fmt: skip
-    return Deps(made, WorkingCalendar(made.calendar, ZoneInfo("Europe/London")))
+
+
+def deps(lead_provider: LeadProvider | None = None, **routing: Any) -> Deps:
+    """Return what the actions need, in a hub with these rules."""
+    rules = Rules.of(profile(lead_provider, **routing))
+    return Deps(lambda _now: rules)
 
 
 def event(data: Contract, time: datetime = NOW) -> Event[Any]:
@@ -88,7 +97,13 @@ class World:
     async def pass_over(self) -> list[dict[str, Any]]:
         """Look for those who have not answered."""
         async with self.db.transaction() as tx:
-            await actions.pass_over_unanswered(tx)
+            await onward.pass_over_unanswered(tx, self.deps)
+        return _said(tx)
+
+    async def chase(self) -> list[dict[str, Any]]:
+        """Look for those who are to be reminded."""
+        async with self.db.transaction() as tx:
+            await onward.chase_unanswered(tx, self.deps)
         return _said(tx)
 
     async def list_services(self, count: int = 1, kind: str = "counselling", **changes: Any) -> list[ServiceListedV1]:
@@ -165,6 +180,16 @@ def excluded(case: CaseOpenedV1, version: int) -> CaseExcludedV1:
     )  # fmt: skip
 
 
+def closed(case: CaseOpenedV1, version: int) -> CaseClosedV1:
+    """Return the end of the hub's work for a case."""
+    return CaseClosedV1(case_id=case.case_id, referral_id=case.referral_id, version=version, closed_at=NOW)
+
+
+def choice(service_id: UUID, need: str = "counselling") -> dict[str, Any]:
+    """Return what a case says of the person's choice."""
+    return {"choices": (ChoiceFacts(need=need, service_id=service_id, chosen_at=NOW),)}
+
+
 def news(request: dict[str, Any], status: str, version: int, *reasons: str, at: datetime = NOW) -> Contract:
     """Return what partners says of an onward referral that routing requested."""
     names = ("onward_referral_id", "pathway_id", "case_id", "referral_id", "kind", "partner_id", "service_id")
@@ -180,7 +205,12 @@ def consent(case: CaseOpenedV1, decision: str = "given", **changes: Any) -> Cons
 
 def with_clock(world: World) -> World:
     """Return the same hub with two hours for an answer."""
-    return replace(world, deps=deps(Within(amount=2, unit="hours")))
+    return with_rules(world, answer_within=Within(amount=2, unit="hours"))
+
+
+def with_rules(world: World, lead_provider: LeadProvider | None = None, **routing: Any) -> World:
+    """Return the same hub with these rules."""
+    return replace(world, deps=deps(lead_provider, **routing))
 
 
 def id_of(data: dict[str, Any]) -> UUID:

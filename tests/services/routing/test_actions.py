@@ -155,7 +155,7 @@ async def test_whom_the_gate_refused_is_asked_again_when_the_agreement_changes(w
 
 
 async def test_every_pathway_without_anybody_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.routing.actions._REVIVE_STEP", 2)
+    monkeypatch.setattr("services.routing.actions.directory._REVIVE_STEP", 2)
     await world.hear(*(opened() for _ in range(5)))
     listed = ServiceListedV1(service_id=new_id(), partner_id=new_id(), version=1, kind="counselling", status="active")
     assert types(await world.hear(listed)).count(REQUESTED) == 5
@@ -221,6 +221,50 @@ async def test_who_does_not_answer_in_time_is_recalled_and_the_next_is_asked(wor
     assert (only(said, RECALLED)["reason"], id_of(only(said, RECALLED))) == ("no_answer", id_of(request))
     assert only(said, REQUESTED)["service_id"] == str(second.service_id)
     assert await world.pass_over() == []
+
+
+@pytest.mark.parametrize("order", [("sent", "received"), ("received", "sent")])
+async def test_the_clock_runs_from_the_first_news_that_the_partner_was_told(
+    world: World, order: tuple[str, str]
+) -> None:
+    world = with_clock(world)
+    await world.list_services(2)
+    case, request = await world.asked()
+    versions = {"sent": 2, "received": 3}
+    await world.hear(news(request, order[0], versions[order[0]]))
+    world.clock.advance(HOURS)
+    await world.hear(news(request, order[1], versions[order[1]], at=NOW + HOURS))
+    pathway = await world.pathway(case)
+    assert (pathway.status, pathway.answer_due_at) == (PathwayStatus.REQUESTED, NOW + 2 * HOURS)
+
+
+async def test_partners_answer_to_a_recall_is_no_news(world: World) -> None:
+    world = with_clock(world)
+    await world.list_services(2)
+    case, first = await world.asked()
+    await world.hear(news(first, "sent", 2))
+    world.clock.advance(3 * HOURS)
+    second = only(await world.pass_over(), REQUESTED)
+    for again in range(2):
+        assert await world.hear(news(first, "expired", 3 + again, "no_answer")) == []
+    pathway = await world.pathway(case)
+    assert (pathway.onward_referral_id, pathway.candidates[0].outcome) == (id_of(second), "no_answer")
+
+
+@pytest.mark.parametrize(
+    ("reason", "asks_next"), [("wrong_service", True), ("not_needed", False), ("sent_in_error", False)]
+)
+async def test_what_staff_recall_goes_to_the_next_unless_nobody_is_needed(
+    world: World, reason: str, asks_next: bool
+) -> None:
+    await world.list_services(2)
+    case, first = await world.asked()
+    said = await world.hear(news(first, "recalled", 3, reason))
+    assert types(said).count(REQUESTED) == int(asks_next)
+    assert types(said).count(RECALLED) == 0
+    pathway = await world.pathway(case)
+    assert pathway.status is (PathwayStatus.REQUESTED if asks_next else PathwayStatus.STOPPED)
+    assert (pathway.candidates[0].outcome, pathway.candidates[0].reasons) == ("taken_back", (reason,))
 
 
 async def test_a_late_acceptance_recalls_the_one_asked_meanwhile(world: World) -> None:

@@ -1,7 +1,8 @@
-"""Which service is asked, and when the next one is."""
+"""Who is asked next, and what news, consent and the end of a case change."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,87 +10,14 @@ import pytest
 
 from hubkit.contracts.profile import Routing
 from hubkit.ids import new_id
-from services.routing import policy
-from services.routing.model import Candidate, CaseFacts, Listing, News, Pathway, PathwayStatus
-
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-
-
-def facts(**changes: Any) -> CaseFacts:
-    known = CaseFacts(new_id(), new_id(), 1, "burglary.residential", 36, "E07000008", None)
-    return replace(known, **changes)
+from services.routing.model import Candidate, Pathway, PathwayStatus
+from services.routing.policy import candidates
+from services.routing.policy import pathways as policy
+from tests.services.routing.words import NOW, candidate, facts, listing, news, outcomes, pathway
 
 
-def listing(number: int = 1, **changes: Any) -> Listing:
-    made = Listing(UUID(int=number), UUID(int=1000 + number), "counselling", "active")
-    return replace(made, **changes)
-
-
-def pathway(*candidates: Candidate, **changes: Any) -> Pathway:
-    """Return a pathway whose asked or accepted candidate, if it has one, is the one that it waits for."""
-    current = next((c.onward_referral_id for c in candidates if c.outcome in ("asked", "accepted")), None)
-    made = Pathway(new_id(), new_id(), new_id(), "counselling", PathwayStatus.REQUESTED, 1, candidates, current)
-    return replace(made, **changes)
-
-
-def candidate(number: int, outcome: str | None = None, *, eligible: bool = True, **changes: Any) -> Candidate:
-    onward_referral_id = UUID(int=2000 + number) if outcome else None
-    made = Candidate(UUID(int=number), UUID(int=1000 + number), eligible, (), outcome, onward_referral_id)
-    return replace(made, **changes)
-
-
-def news(number: int, status: str, *reasons: str, version: int = 3, **changes: Any) -> News:
-    """Return news of the onward referral under which a candidate was asked."""
-    return replace(News(UUID(int=2000 + number), version, status, NOW, reasons), **changes)
-
-
-def outcomes(of: Pathway) -> list[str | None]:
-    return [each.outcome for each in of.candidates]
-
-
-@pytest.mark.parametrize(
-    ("case", "service", "reasons"),
-    [
-        ({}, {}, ()),
-        ({}, {"status": "suspended"}, ("service_not_active",)),
-        ({}, {"areas": ("E07000009",)}, ("outside_area",)),
-        ({"area_code": None}, {"areas": ("E07000009",)}, ()),
-        ({"age": 17}, {"min_age": 18}, ("below_minimum_age",)),
-        ({"age": 18}, {"min_age": 18}, ()),
-        ({"age": 25}, {"max_age": 25}, ()),
-        ({"age": 26}, {"max_age": 25}, ("above_maximum_age",)),
-        ({"age": None}, {"min_age": 18, "max_age": 25}, ()),
-        ({}, {"crimes": ("sexual",)}, ("crime_not_taken",)),
-        ({}, {"crimes": ("burglary",)}, ()),
-        ({}, {"crimes": ("burglary.residential",)}, ()),
-        ({"risk_grade": "standard"}, {"risk_grades": ("high",)}, ("risk_not_taken",)),
-        ({"risk_grade": None}, {"risk_grades": ("high",)}, ()),
-    ],
-)
-def test_service_is_eligible_unless_its_criteria_say_no(
-    case: dict[str, Any], service: dict[str, Any], reasons: tuple[str, ...]
-) -> None:
-    assert policy.why_not(facts(**case), listing(**service)) == reasons
-
-
-def test_commissioned_services_come_first_only_where_the_profile_says_so() -> None:
-    services = [listing(1, commissioned=False, preference=1), listing(2, commissioned=True, preference=9)]
-    by_rule = policy.order_candidates(facts(), services, Routing(commissioned_first=True))
-    silent = policy.order_candidates(facts(), services, Routing())
-    assert [c.service_id.int for c in by_rule] == [2, 1]
-    assert [c.service_id.int for c in silent] == [1, 2]
-
-
-def test_ineligible_services_are_listed_last_with_their_reason() -> None:
-    services = [listing(1, min_age=60), listing(2, preference=500)]
-    first, second = policy.order_candidates(facts(), services, Routing())
-    assert (first.service_id.int, second.service_id.int, second.reasons) == (2, 1, ("below_minimum_age",))
-
-
-def test_same_facts_always_give_the_same_order() -> None:
-    services = [listing(n) for n in range(9, 0, -1)]
-    ordered = policy.order_candidates(facts(), services, Routing())
-    assert [c.service_id.int for c in ordered] == list(range(1, 10))
+def begin_again(before: Pathway, fresh: Iterable[Candidate], onward_referral_id: UUID) -> Pathway:
+    return policy.ask_next(policy.refreshed(before, fresh), onward_referral_id)
 
 
 def test_decline_asks_the_next_candidate() -> None:
@@ -108,13 +36,105 @@ def test_pathway_says_when_nobody_is_left() -> None:
     assert policy.ask_next(pathway(candidate(1, eligible=False)), new_id()).status is PathwayStatus.NO_CANDIDATE
 
 
+SIGNPOST = {"route": "signpost", "shares": "nothing"}
+
+
+@pytest.mark.parametrize(
+    ("service", "is_told"), [(SIGNPOST, False), ({**SIGNPOST, "shares": "referral_data"}, True), ({}, True)]
+)
+def test_who_is_only_signposted_to_is_not_asked(service: dict[str, Any], is_told: bool) -> None:
+    fresh = candidates.order_candidates(facts(), [listing(1, **service), listing(2)], Routing())
+    after = policy.ask_next(pathway(*fresh), new_id())
+    assert after.status is (PathwayStatus.REQUESTED if is_told else PathwayStatus.SIGNPOSTED)
+    assert outcomes(after) == ["asked" if is_told else "signposted", None]
+    assert after.current is after.candidates[0]
+    assert (after.onward_referral_id is not None) is is_told
+
+
+def test_who_declines_may_be_followed_by_one_that_is_signposted_to() -> None:
+    before = pathway(candidate(1, "asked"), candidate(2, only_signposted=True))
+    after = policy.after_news(before, news(1, "declined", "capacity_full"), new_id())
+    assert (after.status, after.onward_referral_id, outcomes(after)) == (
+        PathwayStatus.SIGNPOSTED, None, ["declined", "signposted"],
+    )  # fmt: skip
+
+
+def test_staff_may_have_everybody_asked_once_more() -> None:
+    before = pathway(candidate(1, "declined"), candidate(2, "no_answer"), status=PathwayStatus.EXHAUSTED)
+    fresh = candidates.order_candidates(facts(), [listing(1), listing(2)], Routing())
+    assert outcomes(policy.refreshed(before, fresh)) == ["declined", "no_answer"]
+    assert outcomes(policy.refreshed(before, fresh, afresh=True)) == [None, None]
+
+
+def test_one_that_is_asked_and_not_listed_any_more_stays_known() -> None:
+    after = policy.refreshed(pathway(candidate(1, "asked"), candidate(2)), [candidate(3)])
+    assert [(c.service_id.int, c.eligible, c.outcome) for c in after.candidates] == [
+        (3, True, None),
+        (1, False, "asked"),
+    ]
+
+
+@pytest.mark.parametrize("reason", ["not_chosen", "led_elsewhere", "case_closed"])
+def test_one_that_was_taken_back_though_nothing_stood_against_it_may_be_asked_again(reason: str) -> None:
+    back = policy.let_go(pathway(candidate(1, "asked")), reason)
+    assert (outcomes(back), back.candidates[0].reasons) == (["recalled"], (reason,))
+    assert outcomes(begin_again(back, [candidate(1)], new_id())) == ["asked"]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "after"),
+    [
+        ("requested", "asked", ("stopped", "recalled")),
+        ("awaiting_consent", "asked", ("stopped", "recalled")),
+        ("awaiting_choice", None, ("stopped", None)),
+        ("awaiting_lead", None, ("stopped", None)),
+        ("accepted", "accepted", ("accepted", "accepted")),
+        ("closed", "accepted", ("closed", "accepted")),
+        ("exhausted", "declined", ("exhausted", "declined")),
+        ("signposted", "signposted", ("signposted", "signposted")),
+        ("led_elsewhere", None, ("led_elsewhere", None)),
+    ],
+)
+def test_closing_a_case_takes_back_what_is_pending(status: str, outcome: str | None, after: tuple[str, str]) -> None:
+    before = pathway(candidate(1, outcome), status=PathwayStatus(status))
+    closed = policy.close(before)
+    assert (closed.status, closed.candidates[0].outcome) == after
+    assert (closed.version > before.version) is (closed.status is not before.status)
+
+
+def test_nobody_comes_after_the_service_that_keeps_the_person_of_a_closed_case() -> None:
+    closed = policy.close(pathway(candidate(1, "accepted"), candidate(2), status=PathwayStatus.ACCEPTED))
+    ended = policy.after_news(closed, news(1, "withdrawn", "partner_suspended", version=9), new_id())
+    assert (ended.status, outcomes(ended)) == (PathwayStatus.EXHAUSTED, ["withdrawn", None])
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "outcome", "reasons"),
+    [
+        ("case_closed", "accepted", "accepted", ()),
+        ("not_chosen", "stopped", "recalled", ("accepted_elsewhere",)),
+        ("led_elsewhere", "stopped", "recalled", ("accepted_elsewhere",)),
+        ("accepted_elsewhere", "stopped", "recalled", ("accepted_elsewhere",)),
+    ],
+)
+def test_an_acceptance_that_crossed_its_recall(
+    reason: str, status: str, outcome: str, reasons: tuple[str, ...]
+) -> None:
+    back = policy.let_go(pathway(candidate(1, "asked"), candidate(2)), reason).moved(PathwayStatus.STOPPED)
+    after = policy.after_news(back, news(1, "accepted"), new_id())
+    assert (after.status, after.candidates[0].outcome, after.candidates[0].reasons) == (status, outcome, reasons)
+
+
 def test_missing_consent_waits_instead_of_asking_another_until_it_is_sent() -> None:
     before = pathway(candidate(1, "asked"), candidate(2))
     waits = policy.after_news(before, news(1, "awaiting_consent", "consent_missing", version=1), new_id())
     assert waits.status is PathwayStatus.AWAITING_CONSENT
     assert waits.onward_referral_id == before.onward_referral_id
+    assert waits.current is not None
+    assert waits.current.reasons == ("consent_missing",)
     sent = policy.after_news(waits, news(1, "sent", version=3), new_id())
     assert (sent.status, sent.version, outcomes(sent)) == (PathwayStatus.REQUESTED, 3, ["asked", None])
+    assert sent.candidates[0].reasons == ()
 
 
 @pytest.mark.parametrize("reason", ["consent_withdrawn", "consent_refused", "case_excluded"])
@@ -174,18 +194,18 @@ def test_nobody_who_answered_or_did_not_is_asked_again_when_the_directory_change
     before = pathway(
         *(candidate(number, outcome) for number, outcome in enumerate(asked, 1)), status=PathwayStatus.EXHAUSTED
     )
-    fresh = policy.order_candidates(facts(), [listing(number) for number in range(1, 6)], Routing())
-    again = policy.begin_again(before, fresh, new_id())
+    fresh = candidates.order_candidates(facts(), [listing(number) for number in range(1, 6)], Routing())
+    again = begin_again(before, fresh, new_id())
     assert outcomes(again) == [*asked, "asked"]
     assert again.candidates[1].onward_referral_id == before.candidates[1].onward_referral_id
-    assert policy.begin_again(before, fresh[:4], new_id()).status is PathwayStatus.EXHAUSTED
+    assert begin_again(before, fresh[:4], new_id()).status is PathwayStatus.EXHAUSTED
 
 
 def test_one_that_only_the_gate_refused_is_asked_again_when_the_directory_changes() -> None:
     refused = candidate(1, "refused", reasons=("agreement_expired",), heard=1)
     before = pathway(refused, status=PathwayStatus.EXHAUSTED)
     next_id = new_id()
-    again = policy.begin_again(before, policy.order_candidates(facts(), [listing(1)], Routing()), next_id)
+    again = begin_again(before, candidates.order_candidates(facts(), [listing(1)], Routing()), next_id)
     assert again.candidates == (candidate(1, "asked", onward_referral_id=next_id),)
     assert (again.status, again.onward_referral_id) == (PathwayStatus.REQUESTED, next_id)
 
@@ -194,8 +214,8 @@ def test_a_case_that_is_open_again_begins_with_all_but_those_who_answered() -> N
     before = pathway(
         candidate(1, "declined"), candidate(2, "withdrawn", reasons=("case_excluded",)), status=PathwayStatus.STOPPED
     )
-    fresh = policy.order_candidates(facts(), [listing(1), listing(2)], Routing())
-    assert outcomes(policy.begin_again(before, fresh, new_id())) == ["declined", "asked"]
+    fresh = candidates.order_candidates(facts(), [listing(1), listing(2)], Routing())
+    assert outcomes(begin_again(before, fresh, new_id())) == ["declined", "asked"]
 
 
 def test_late_acceptance_takes_the_person_and_recalls_the_one_asked_meanwhile() -> None:

@@ -1,0 +1,1 @@
+"""What routing can do; each action is one transaction, over a batch of events."""

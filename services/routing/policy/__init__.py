@@ -1,0 +1,1 @@
+"""Which service is asked, in which order, and when the next one is: pure decisions."""
