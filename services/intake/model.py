@@ -1,6 +1,7 @@
 """The words of intake."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -58,3 +59,28 @@ class PersonKeys:
     identity: UUID | None
     phone: UUID | None
     email: UUID | None
+
+
+#: Why a person is not deleted although the profile would have it.
+HOLD_REASONS = frozenset({"live_prosecution", "complaint", "civil_claim", "safeguarding_review", "inquiry"})
+
+
+class SendState(StrEnum):
+    """How far a message has come by one method."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message by one method. `attempts` counts those that were begun; `receipt` is the messenger's name for it."""
+
+    method: str
+    due_at: datetime
+    state: SendState = SendState.WAITING
+    reason: str | None = None
+    attempts: int = 0
+    receipt: str | None = None

@@ -17,8 +17,8 @@ _AREA = re.compile(r"[EWNS][0-9]{8}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-#: Every field that a disclosure may hold.
-DISCLOSABLE = tuple(name for names in codes.DATA_CATEGORIES.values() for name in names)
+#: Every field that a disclosure may hold and that stands here.
+DISCLOSABLE = tuple(name for names in codes.DATA_CATEGORIES.values() for name in names if name != codes.ASSESSMENT)
 
 
 def _reference(value: str) -> str:
@@ -56,12 +56,24 @@ Instructions = Annotated[str, text(1000, multi_line=True)]
 Method = Annotated[str, code_of(codes.METHODS, "contact method")]
 
 
+class UnitReceipt(StrictModel):
+    """When one unit of the hub received it, where that is another time than `received_at`."""
+
+    unit: Code
+    received_at: Instant
+
+
 class Source(StrictModel):
     """Who sends it, by which channel, under which reference. The same reference again is a correction."""
 
     channel: Annotated[str, code_of(codes.CHANNELS, "channel")]
     reference: Reference | None = None
     unit: Code | None = None
+    from_: Annotated[str, text(100)] | None = Field(
+        default=None, alias="from", description="the organisation that refers, where the sender passes it on"
+    )
+    intake_method: Annotated[str, code_of(codes.INTAKE_METHODS, "intake method")] | None = None
+    received_by_unit: list[UnitReceipt] = Field(default=[], max_length=20)
 
 
 class Crime(StrictModel):
@@ -87,9 +99,14 @@ class Person(StrictModel):
     given_name: Annotated[str, text(100)] | None = None
     family_name: Annotated[str, text(100)] | None = None
     date_of_birth: LocalDate | None = None
+    age: int | None = Field(
+        default=None, ge=0, le=130, description="whole years; counts only where the date of birth is not known"
+    )
     role: Annotated[str, code_of(codes.ROLES, "role")] = "victim"
     address: Address | None = None
     area_code: AreaCode | None = None
+    lives_in_area: bool | None = Field(default=None, description="whether the person lives in the hub's area")
+    local_authority_area: Code | None = Field(default=None, description="the hub's own code of an area")
     phone: Phone | None = None
     email: Email | None = None
     language: Language | None = None
@@ -143,6 +160,9 @@ class Referral(StrictModel):
     consents: list[Consent] = Field(default=[], max_length=50)
     received_at: Instant | None = Field(default=None, description="when the source took it in; null means now")
     narrative: Annotated[str, text(10_000, multi_line=True)] | None = None
+    purpose: Annotated[str, code_of(codes.PURPOSES, "purpose")] | None = Field(
+        default=None, description="what the hub is asked for; null means support"
+    )
 
 
 class DisclosureRequest(StrictModel):

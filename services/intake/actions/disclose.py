@@ -28,12 +28,18 @@ async def read_fields(tx: Tx, deps: Deps, referral_id: UUID, fields: list[str]) 
     if "safe_contact" in wanted:
         sealed |= {"instructions"}
     plain = persons.opened(deps.keyring, row, sealed)
-    values = _coded(row.facts) | plain
-    if "safe_contact" in wanted:
-        values["safe_contact"] = _safe_contact(row.facts.get("safe_contact"), plain["instructions"])
+    values = fields_of(row.facts, plain)
     return DisclosureView(
         referral_id=referral_id, version=row.version, fields={name: values.get(name) for name in sorted(wanted)}
     )
+
+
+def fields_of(facts: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a disclosure from the codes of a referral and what was opened of its person."""
+    values = _coded(facts) | plain
+    if "instructions" in plain:
+        values["safe_contact"] = _safe_contact(facts.get("safe_contact"), plain["instructions"])
+    return values
 
 
 def _coded(facts: dict[str, Any]) -> dict[str, Any]:

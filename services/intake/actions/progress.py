@@ -12,14 +12,17 @@ from hubkit.inbox import Deferred
 from services.intake.actions.deps import Deps
 from services.intake.model import RECEIVED
 from services.intake.schemas import DecisionView, OnwardView, StatusView
-from services.intake.store import referrals
+from services.intake.store import messages, referrals
 
 #: How long an Idempotency-Key keeps its answer. A reference keeps it for good.
 KEYS_KEPT = timedelta(days=30)
 
 
 async def record_decisions(tx: Tx, events: Sequence[Event[CaseOpenedV1 | CaseExcludedV1]]) -> list[Deferred]:
-    """Keep the newest decision on each referral; an event about a referral that is not here is deferred."""
+    """Keep the newest decision on each referral; an event about a referral that is not here is deferred.
+
+    Who is not taken on gets no message any more.
+    """
     versions = await referrals.lock_case_versions(tx, {event.data.referral_id for event in events})
     newest: dict[UUID, CaseOpenedV1 | CaseExcludedV1] = {}
     for event in events:
@@ -37,6 +40,9 @@ async def record_decisions(tx: Tx, events: Sequence[Event[CaseOpenedV1 | CaseExc
         for referral_id, case in newest.items()
     ]
     await referrals.change_referrals(tx, rows)
+    excluded = [referral_id for referral_id, case in newest.items() if isinstance(case, CaseExcludedV1)]
+    if excluded:
+        await messages.stop(tx, excluded, "case_excluded")
     return [Deferred(event.id, "unknown referral") for event in events if event.data.referral_id not in versions]
 
 
@@ -62,12 +68,12 @@ async def read_status(tx: Tx, deps: Deps, referral_id: UUID, organisation: str) 
     row = await referrals.find_own(tx, referral_id, organisation)
     if row is None:
         raise NotFoundError
-    shows_decision = deps.profile.flow_back.decision
-    is_decided = shows_decision and row.status != RECEIVED
-    onward = await referrals.onward_of(tx, row.id) if deps.profile.flow_back.onward else []
+    flow_back = deps.profile_at(tx.now).flow_back
+    is_decided = flow_back.decision and row.status != RECEIVED
+    onward = await referrals.onward_of(tx, row.id) if flow_back.onward else []
     return StatusView(
         id=row.id,
-        status=row.status if shows_decision else RECEIVED,
+        status=row.status if flow_back.decision else RECEIVED,
         received_at=row.received_at,
         decision=DecisionView(outcome=row.status, reason=row.decision_reason) if is_decided else None,
         onward=[OnwardView(kind=kind, status=status) for kind, status in onward],

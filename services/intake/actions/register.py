@@ -11,10 +11,11 @@ from hubkit.db import Tx
 from hubkit.errors import FieldError, HubError, InvalidError
 from hubkit.ids import new_id
 from hubkit.telemetry import reset_traceparent, use_traceparent
-from services.intake import policy
 from services.intake.actions.deps import Deps
+from services.intake.actions.disclose import fields_of
 from services.intake.model import RECEIVED, Outcome, PersonKeys, Registered, Step, Stored
-from services.intake.schemas import Person, Referral
+from services.intake.policy import arrivals, corrections
+from services.intake.schemas import DISCLOSABLE, Person, Referral
 from services.intake.store import persons, referrals
 
 
@@ -50,7 +51,7 @@ def check_referral(deps: Deps, referral: Referral, now: datetime) -> None:
     InvalidError
         With every fault.
     """
-    faults = policy.faults_of(referral, now, deps.zone)
+    faults = arrivals.faults_of(referral, now, deps.zone_at(now))
     if faults:
         raise InvalidError(errors=faults)
 
@@ -105,7 +106,7 @@ async def register_referrals(tx: Tx, deps: Deps, commands: Sequence[Register]) -
     await _claim_keys(tx, items)
     chains = _chains(tx, [item for item in items if item.leader is None and item.answer is None])
     new, old = await _store_new(tx, chains)
-    changed = await _store_changed(tx, old)
+    changed = await _store_changed(tx, deps, old)
     for chain in new + changed:
         chain.keys = persons.keys_of(deps.index, chain.last.referral.person)
     # Asked before they are written, so that the writes go together at the end.
@@ -143,7 +144,7 @@ def _chains(tx: Tx, items: list[_Item]) -> list[_Chain]:
             items=group,
             id=group[0].id,
             received_at=group[0].command.referral.received_at or tx.now,
-            steps=policy.steps_of(None, [item.command.content for item in group]),
+            steps=arrivals.steps_of(None, [item.command.content for item in group]),
         )
         for group in grouped.values()
     ]
@@ -171,7 +172,7 @@ async def _store_new(tx: Tx, chains: list[_Chain]) -> tuple[list[_Chain], list[_
     return [chain for chain in chains if chain.id in stored], [chain for chain in chains if chain.id not in stored]
 
 
-async def _store_changed(tx: Tx, chains: list[_Chain]) -> list[_Chain]:
+async def _store_changed(tx: Tx, deps: Deps, chains: list[_Chain]) -> list[_Chain]:
     """Compare those that stand with what arrived; store and return the corrected ones."""
     sources = {source: chain for chain in chains if (source := _source(chain.last)) is not None}
     standing = await referrals.lock_by_source(tx, sources)
@@ -179,17 +180,36 @@ async def _store_changed(tx: Tx, chains: list[_Chain]) -> list[_Chain]:
         row = standing[source]
         chain.id, chain.received_at = row.id, row.received_at
         stored = Stored(row.version, row.content)
-        chain.steps = policy.steps_of(stored, [item.command.content for item in chain.items])
+        chain.steps = arrivals.steps_of(stored, [item.command.content for item in chain.items])
     changed = [chain for chain in chains if chain.changes]
+    await _note_corrections(tx, deps, changed)
     await referrals.change_referrals(tx, [_referral_row(tx, chain) for chain in changed])
     return changed
 
 
+async def _note_corrections(tx: Tx, deps: Deps, chains: list[_Chain]) -> None:
+    """Add to the facts of corrected referrals which fields were corrected: partners may have read the old ones."""
+    if not chains:
+        return
+    standing = await persons.find_persons(tx, [chain.id for chain in chains])
+    for chain in chains:
+        row = standing[chain.id]
+        before = fields_of(row.facts, persons.opened(deps.keyring, row, frozenset(persons.SEALED)))
+        after = fields_of(chain.items[-1].facts, persons.plain_of(chain.last.referral))
+        known = row.facts.get("changed_in", {})
+        changed = corrections.changed_in(before, after, DISCLOSABLE, known, chain.steps[-1].version)
+        for item in chain.items if changed else ():
+            item.facts["changed_in"] = changed
+
+
 def _referral_row(tx: Tx, chain: _Chain) -> dict[str, Any]:
+    source = chain.last.referral.source
     return {
         "id": chain.id,
         "version": chain.steps[-1].version,
         "content": chain.last.content,
+        "source_from": source.from_,
+        "intake_method": source.intake_method,
         "facts": chain.items[-1].facts,
         "changed_at": tx.now,
     }
@@ -233,17 +253,21 @@ async def _answer(tx: Tx, chains: list[_Chain]) -> None:
 
 def facts_of(referral: Referral) -> dict[str, Any]:
     """Return the codes of a referral as `referral.received` carries them, in JSON types, without what is empty."""
-    person, safe = referral.person or Person(), referral.safe_contact
+    person, source, safe = referral.person or Person(), referral.source, referral.safe_contact
     coded = referral.model_dump(mode="json", include=_CODED, exclude_none=True)
     coded["crime"].pop("reference", None)
     if safe is not None and coded["safe_contact"].pop("instructions", None):
         coded["safe_contact"]["has_instructions"] = True
     facts = {
         **coded,
-        "channel": referral.source.channel,
-        "unit": referral.source.unit,
+        "channel": source.channel,
+        "unit": source.unit,
+        "received_by_unit": [receipt.model_dump(mode="json") for receipt in source.received_by_unit] or None,
+        "purpose": referral.purpose,
         "role": person.role,
         "area_code": person.area_code,
+        "lives_in_area": person.lives_in_area,
+        "local_authority_area": person.local_authority_area,
         "language": person.language,
         "preferred_method": person.preferred_method,
         "markers": sorted(set(referral.markers)),
@@ -256,9 +280,7 @@ _CODED = {"crime", "safe_contact", "risk", "consents"}
 
 
 def _event(deps: Deps, chain: _Chain, item: _Item, version: int, repeat_of: UUID | None) -> ReferralReceivedV1:
-    person = item.command.referral.person
-    born = person.date_of_birth if person else None
-    day = chain.received_at.astimezone(deps.zone).date()
+    day = chain.received_at.astimezone(deps.zone_at(chain.received_at)).date()
     return ReferralReceivedV1.model_validate(
         {
             **item.facts,
@@ -266,7 +288,7 @@ def _event(deps: Deps, chain: _Chain, item: _Item, version: int, repeat_of: UUID
             "version": version,
             "source_organisation": item.command.organisation,
             "received_at": chain.received_at,
-            "age": policy.age_on(born, day) if born and born <= day else None,
+            "age": arrivals.age_of(item.command.referral.person, day),
             "repeat_of": repeat_of,
         }
     )

@@ -12,10 +12,10 @@ from hubkit.db import Database, Tx, is_disconnect
 from hubkit.errors import FieldError, HubError, NotFoundError
 from hubkit.ids import new_id
 from hubkit.paging import Page, decode_cursor, encode_cursor
-from services.intake import policy
 from services.intake.actions.deps import Deps
 from services.intake.actions.register import Register, content_of, register_referrals
 from services.intake.model import Outcome, Registered, TransferStatus
+from services.intake.policy import arrivals
 from services.intake.schemas import Referral, RowFault, TransferRowView, TransferView
 from services.intake.store import transfers
 
@@ -36,7 +36,7 @@ class Line:
 
 def checked_line(deps: Deps, line: int, referral: Referral, organisation: str, now: datetime) -> Line:
     """Return a row as a command, or with what is wrong with it."""
-    faults = policy.faults_of_row(referral, now, deps.zone)
+    faults = arrivals.faults_of_row(referral, now, deps.zone_at(now))
     if faults:
         return Line(line, None, faults)
     return Line(line, Register(organisation, referral, content_of(deps, referral)))

@@ -123,11 +123,16 @@ _Cell = Callable[[str], Any]
 #: The columns of a CSV file, and how a cell becomes JSON. What does not convert stays text, and the schema refuses it.
 COLUMNS: Final[dict[str, _Cell]] = {
     **dict.fromkeys(("source.channel", "source.reference", "source.unit"), _text),
+    **dict.fromkeys(("source.from", "source.intake_method"), _text),
+    "source.received_by_unit": _json,
     **dict.fromkeys(("crime.reference", "crime.category", "crime.occurred_on", "crime.recorded_at"), _text),
     "crime.reported_to_police": _boolean,
     **dict.fromkeys(("person.given_name", "person.family_name", "person.date_of_birth", "person.role"), _text),
+    "person.age": _integer,
     "person.address.lines": _address_lines,
     **dict.fromkeys(("person.address.postcode", "person.area_code", "person.phone", "person.email"), _text),
+    "person.lives_in_area": _boolean,
+    "person.local_authority_area": _text,
     **dict.fromkeys(("person.language", "person.preferred_method"), _text),
     **dict.fromkeys(
         (f"safe_contact.{method}" for method in ("phone", "text", "voicemail", "email", "letter")), _boolean
@@ -139,7 +144,7 @@ COLUMNS: Final[dict[str, _Cell]] = {
     **dict.fromkeys(("risk.grade", "risk.assessed_at"), _text),
     "needs": _list,
     "consents": _json,
-    **dict.fromkeys(("received_at", "narrative"), _text),
+    **dict.fromkeys(("received_at", "narrative", "purpose"), _text),
 }
 
 

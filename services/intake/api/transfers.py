@@ -33,7 +33,7 @@ _DESCRIPTION = f"""A file of referrals, one a row; `source.reference` is require
 * `application/x-ndjson`: one referral a line, as in `POST /v1/referrals`.
 * `text/csv`: UTF-8, comma separated, quoted with `"`. The header names columns by dotted paths, in any order:
   {", ".join(f"`{name}`" for name in COLUMNS)}. Address lines are separated by `|`, other lists by `;`; booleans are
-  `true` or `false`; `consents` is a JSON list; an empty cell is a field that is not given.
+  `true` or `false`; `consents` and `source.received_by_unit` are JSON lists; an empty cell is a field not given.
 
 A row has at most 64 kB. Answered when every row is durable or rejected. A file may be sent again: unchanged rows are
 counted as duplicates and have no effect.

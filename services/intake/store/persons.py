@@ -1,6 +1,6 @@
 """The person of a referral: sealed on the way in, opened on the way out, found again by blind indexes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -58,6 +58,12 @@ def _plain(referral: Referral) -> dict[str, Any]:
         "crime_reference": referral.crime.reference,
         "narrative": referral.narrative,
     }
+
+
+def plain_of(referral: Referral) -> dict[str, Any]:
+    """Return what of a referral is kept sealed, in plain, as `opened` returns it."""
+    plain = _plain(referral)
+    return plain | {"address": orjson.loads(plain["address"]) if plain["address"] else None}
 
 
 def keys_of(index: BlindIndex, person: Person | None) -> PersonKeys:
@@ -130,9 +136,18 @@ _EARLIEST_SQLITE = _earliest(
 
 async def find_person(tx: Tx, referral_id: UUID) -> Row[Any] | None:
     """Return the sealed columns of a referral's person, with the referral's version and facts."""
-    columns = (_PERSON.c.referral_id, *(_PERSON.c[name] for name in SEALED), _REFERRAL.c.version, _REFERRAL.c.facts)
-    joined = _PERSON.join(_REFERRAL, _PERSON.c.referral_id == _REFERRAL.c.id)
-    return await tx.row(select(*columns).select_from(joined).where(_PERSON.c.referral_id == referral_id))
+    return await tx.row(_WITH_FACTS.where(_PERSON.c.referral_id == referral_id))
+
+
+async def find_persons(tx: Tx, referral_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """Return what `find_person` does for each of several referrals that are here."""
+    rows = await tx.rows(_WITH_FACTS.where(tx.among(_PERSON.c.referral_id, referral_ids)))
+    return {row.referral_id: row for row in rows}
+
+
+_WITH_FACTS = select(
+    _PERSON.c.referral_id, *(_PERSON.c[name] for name in SEALED), _REFERRAL.c.version, _REFERRAL.c.facts
+).select_from(_PERSON.join(_REFERRAL, _PERSON.c.referral_id == _REFERRAL.c.id))
 
 
 def opened(keyring: Keyring, row: Row[Any], names: frozenset[str]) -> dict[str, Any]:

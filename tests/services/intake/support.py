@@ -95,7 +95,8 @@ def profile(**changes: Any) -> Profile:
 
 
 def deps(flow_back: FlowBack | None = None, field_keys: str = FIELD_KEYS) -> Deps:
-    return Deps.of(profile(flow_back=flow_back or FlowBack()), field_keys, INDEX_KEY)
+    made = profile(flow_back=flow_back or FlowBack())
+    return Deps.of(lambda _now: made, field_keys, INDEX_KEY)
 
 
 def command(

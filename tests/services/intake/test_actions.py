@@ -57,6 +57,68 @@ async def test_a_new_referral_is_announced_with_codes_alone(db: Database) -> Non
     assert not {"Alex", "Example", "07700900123"} & set(json.dumps(event).split('"'))
 
 
+async def test_a_correction_names_the_fields_that_it_changed_and_no_value(db: Database) -> None:
+    await register(db, deps(), command(deps(), referral(), "a"))
+    await register(db, deps(), command(deps(), referral(person__phone="07700900999"), "b"))
+    await register(db, deps(), command(deps(), referral(person__phone="07700900999", needs=["idva"]), "c"))
+    await register(db, deps(), command(deps(), referral(person__phone="07700900999", needs=["idva"]), "d"))
+
+    first, second, third = await events(db)
+    assert "changed_in" not in first
+    assert second["changed_in"] == {"phone": 2}
+    assert third["changed_in"] == {"phone": 2, "needs": 3}
+    assert "07700900999" not in json.dumps([second, third])
+
+
+DETAILS = {
+    "source__from": "Citizens Advice, Ely",
+    "source__intake_method": "phone",
+    "source__received_by_unit": [{"unit": "bureau", "received_at": "2026-11-19T08:30:00+01:00"}],
+    "person__lives_in_area": False,
+    "person__local_authority_area": "area_x",
+    "purpose": "hate_crime_report",
+}
+
+
+async def test_where_it_came_from_and_what_for_is_announced_and_the_organisation_is_not(db: Database) -> None:
+    survey = {"hop": "survey", "decision": "refused", "recorded_at": "2026-11-19T08:10:00+00:00"}
+    await register(db, deps(), command(deps(), referral(consents=[survey], **DETAILS), "k"))
+
+    [event] = await events(db)
+    assert event["received_by_unit"] == [{"unit": "bureau", "received_at": "2026-11-19T07:30:00Z"}]
+    assert (event["lives_in_area"], event["local_authority_area"]) == (False, "area_x")
+    assert event["purpose"] == "hate_crime_report"
+    assert [consent["hop"] for consent in event["consents"]] == ["survey"]
+    assert "Citizens" not in json.dumps(event)
+    async with db.reading() as tx:
+        row = await tx.row(text("SELECT source_from, intake_method FROM referral"))
+    assert row is not None
+    assert tuple(row) == ("Citizens Advice, Ely", "phone")
+
+
+async def test_a_correction_replaces_who_refers_and_what_for(db: Database) -> None:
+    await register(db, deps(), command(deps(), referral(**DETAILS), "a"))
+    [corrected] = await register(db, deps(), command(deps(), referral(source__from="Age UK"), "b"))
+
+    first, second = await events(db)
+    assert (corrected.outcome, second["version"]) == (Outcome.UPDATED, 2)
+    assert (first["purpose"], second.get("purpose"), second["received_by_unit"]) == ("hate_crime_report", None, [])
+    async with db.reading() as tx:
+        row = await tx.row(text("SELECT source_from, intake_method FROM referral"))
+    assert row is not None
+    assert tuple(row) == ("Age UK", None)
+
+
+@pytest.mark.parametrize(("born", "age", "announced"), [(None, 17, 17), ("1990-02-03", 17, 36), (None, None, None)])
+async def test_an_age_counts_where_the_date_of_birth_is_not_known(
+    db: Database, born: str | None, age: int | None, announced: int | None
+) -> None:
+    body = referral(person__date_of_birth=born, person__age=age)
+    await register(db, deps(), command(deps(), body, "k"))
+
+    assert [event.get("age") for event in await events(db)] == [announced]
+
+
 async def test_the_same_key_and_body_has_the_same_answer_and_no_second_effect(db: Database) -> None:
     body = referral(source__reference=None)
     [first] = await register(db, deps(), command(deps(), body, "k"))

@@ -30,8 +30,8 @@ def cells(row: dict[str, Any]) -> dict[str, str]:
         value: Any = row
         for name in column.split("."):
             value = value.get(name) if value else None
-        if column == "consents":
-            value = json.dumps(value)
+        if column in ("consents", "source.received_by_unit"):
+            value = json.dumps(value or [])
         elif isinstance(value, list):
             value = ("|" if column == "person.address.lines" else ";").join(value)
         elif isinstance(value, bool):
@@ -102,7 +102,16 @@ async def test_every_row_is_accounted_for_and_sending_again_creates_nothing(inta
 
 
 async def test_csv_and_ndjson_say_the_same(intake: Intake) -> None:
-    rows = [body(n, narrative='He said "no",\nthen left') for n in range(5)]
+    details = {
+        "source__from": "Citizens Advice, Ely",
+        "source__intake_method": "phone",
+        "source__received_by_unit": [{"unit": "bureau", "received_at": "2026-11-19T07:00:00+00:00"}],
+        "person__age": 36,
+        "person__lives_in_area": False,
+        "person__local_authority_area": "area_x",
+        "purpose": "hate_crime_report",
+    }
+    rows = [body(n, narrative='He said "no",\nthen left', **details) for n in range(5)]
     await intake.transfer(ndjson(*rows))
     response = await intake.transfer(as_csv(*rows), "text/csv")
     assert counts((await intake.get(response.headers["location"])).json()) == (5, 0, 0, 5, 0)

@@ -1,4 +1,4 @@
-"""Pure decisions of intake: what makes a referral wrong, how old a person is, what an arrival does to what stands."""
+"""What makes a referral wrong, how old a person is, what an arrival does to what stands."""
 
 import calendar
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from hubkit.errors import FieldError
 from services.intake.model import Outcome, Step, Stored
-from services.intake.schemas import Referral
+from services.intake.schemas import Person, Referral
 
 #: How far a source's clock may run ahead of ours.
 CLOCK_LEEWAY = timedelta(minutes=5)
@@ -20,7 +20,12 @@ def faults_of(referral: Referral, now: datetime, zone: ZoneInfo) -> list[FieldEr
     Source: fault and bad-input matrix, rows 31 to 33: a consent that is not yet or no longer, a contact by an unsafe
     method, a date of birth that cannot be.
     """
-    return [*_faulty_person(referral), *_faulty_dates(referral, now, zone), *_faulty_consents(referral, now)]
+    return [
+        *_faulty_source(referral),
+        *_faulty_person(referral),
+        *_faulty_dates(referral, now, zone),
+        *_faulty_consents(referral, now),
+    ]
 
 
 def faults_of_row(referral: Referral, now: datetime, zone: ZoneInfo) -> list[FieldError]:
@@ -28,6 +33,13 @@ def faults_of_row(referral: Referral, now: datetime, zone: ZoneInfo) -> list[Fie
     missing = referral.source.reference is None
     faults = [FieldError("/source/reference", "missing", "is required in a transfer")] if missing else []
     return faults + faults_of(referral, now, zone)
+
+
+def _faulty_source(referral: Referral) -> Iterator[FieldError]:
+    units = [receipt.unit for receipt in referral.source.received_by_unit]
+    for number, unit in enumerate(units):
+        if unit in units[:number]:
+            yield FieldError(f"/source/received_by_unit/{number}/unit", "doubled", "must be named once")
 
 
 def _faulty_person(referral: Referral) -> Iterator[FieldError]:
@@ -47,6 +59,8 @@ def _faulty_dates(referral: Referral, now: datetime, zone: ZoneInfo) -> Iterator
         "/crime/recorded_at": referral.crime.recorded_at,
         "/risk/assessed_at": referral.risk.assessed_at if referral.risk else None,
     }
+    receipts = enumerate(referral.source.received_by_unit)
+    moments |= {f"/source/received_by_unit/{n}/received_at": receipt.received_at for n, receipt in receipts}
     for pointer, moment in moments.items():
         if moment is not None and moment > latest:
             yield FieldError(pointer, "in_future", "must not be in the future")
@@ -86,6 +100,14 @@ def age_on(born: date, day: date) -> int:
     else:
         anniversary = born.replace(year=day.year)
     return day.year - born.year - (day < anniversary)
+
+
+def age_of(person: Person | None, day: date) -> int | None:
+    """Return the age on `day` by the date of birth, without one as it was sent; None when neither is known."""
+    born = person.date_of_birth if person else None
+    if born is not None:
+        return age_on(born, day) if born <= day else None
+    return person.age if person else None
 
 
 def steps_of(stored: Stored | None, contents: Sequence[bytes]) -> list[Step]:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.intake import policy
 from services.intake.model import Outcome, Stored
+from services.intake.policy import arrivals
 from services.intake.schemas import Referral
 from tests.services.intake.support import NOW, REFERRAL, referral
 
@@ -15,7 +15,7 @@ LONDON = ZoneInfo("Europe/London")
 
 
 def faults(body: dict[str, Any]) -> list[tuple[str, str]]:
-    found = policy.faults_of(Referral.model_validate(body), NOW, LONDON)
+    found = arrivals.faults_of(Referral.model_validate(body), NOW, LONDON)
     return [(fault.pointer, fault.code) for fault in found]
 
 
@@ -25,6 +25,13 @@ def consent(**changes: Any) -> dict[str, Any]:
 
 def test_the_example_of_the_contract_has_no_fault() -> None:
     assert faults(referral()) == []
+
+
+def receipt(unit: str, at: str) -> dict[str, str]:
+    return {"unit": unit, "received_at": at}
+
+
+EARLY, LATE = "2026-11-19T08:00:00Z", "2026-11-20T08:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,14 @@ def test_the_example_of_the_contract_has_no_fault() -> None:
         (referral(person__date_of_birth="1800-01-01"), ("/person/date_of_birth", "too_long_ago")),
         (referral(risk__assessed_at="2027-01-01T00:00:00Z"), ("/risk/assessed_at", "in_future")),
         (referral(safe_contact__phone=False), ("/person/preferred_method", "unsafe_method")),
+        (
+            referral(source__received_by_unit=[receipt("a", EARLY), receipt("b", LATE)]),
+            ("/source/received_by_unit/1/received_at", "in_future"),
+        ),
+        (
+            referral(source__received_by_unit=[receipt("a", EARLY), receipt("a", EARLY)]),
+            ("/source/received_by_unit/1/unit", "doubled"),
+        ),
         (consent(recorded_at="2026-11-19T10:00:00Z"), ("/consents/0/recorded_at", "in_future")),
         (consent(expires_at="2026-11-19T08:30:00Z"), ("/consents/0/expires_at", "consent_expired")),
         (consent(expires_at="2026-11-01T08:30:00Z"), ("/consents/0/expires_at", "ends_before_start")),
@@ -59,7 +74,7 @@ def test_nobody_knows_a_person_without_name_and_reference(person: Any) -> None:
 
 def test_a_row_of_a_transfer_needs_a_reference() -> None:
     parsed = Referral.model_validate(referral(source__reference=None))
-    assert [fault.pointer for fault in policy.faults_of_row(parsed, NOW, LONDON)] == ["/source/reference"]
+    assert [fault.pointer for fault in arrivals.faults_of_row(parsed, NOW, LONDON)] == ["/source/reference"]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +89,11 @@ def test_a_row_of_a_transfer_needs_a_reference() -> None:
     ],
 )
 def test_age_changes_on_the_anniversary(born: date, day: date, age: int) -> None:
-    assert policy.age_on(born, day) == age
+    assert arrivals.age_on(born, day) == age
 
 
 def test_arrivals_change_what_differs_from_their_predecessor() -> None:
-    outcomes = [(step.outcome, step.version) for step in policy.steps_of(Stored(4, b"a"), [b"a", b"b", b"b", b"a"])]
+    outcomes = [(step.outcome, step.version) for step in arrivals.steps_of(Stored(4, b"a"), [b"a", b"b", b"b", b"a"])]
     assert outcomes == [
         (Outcome.DUPLICATE, 4),
         (Outcome.UPDATED, 5),
