@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from hubkit.auth import InternalIssuer, InternalVerifier
 from hubkit.crypto import Keyring
 from hubkit.egress import HttpInternalClient
-from hubkit.profiles import load_profile
+from hubkit.profiles import ProfileBook
 from hubkit.service import Ports, Service
 from hubkit.web import new_app
 from services.partners import api, consumers, jobs
@@ -27,7 +27,7 @@ def create(settings: PartnersSettings | None = None, ports: Ports | None = None)
 
         async def demonstrate() -> None:
             async with service.db.transaction() as tx:
-                await add_demonstration_partners(tx)
+                await add_demonstration_partners(tx, deps.profile_at(tx.now))
 
         service.on_start(demonstrate)
     app = new_app("Onward partners", lifespan=service.lifespan)
@@ -45,7 +45,7 @@ def _deps(settings: PartnersSettings, service: Service) -> Deps:
         intake = HttpInternalClient(settings.intake_url)
         service.on_stop(intake.aclose)
     return Deps(
-        profile=load_profile(settings.profile),
+        profile_at=ProfileBook.load(settings.profile).current,
         keyring=Keyring.parse(settings.field_keys),
         intake=intake,
         issuer=InternalIssuer("partners", settings.internal_key),
@@ -55,4 +55,5 @@ def _deps(settings: PartnersSettings, service: Service) -> Deps:
         allow_private_endpoints=settings.allow_private_endpoints,
         endpoint_concurrency=settings.endpoint_concurrency,
         dispatch_concurrency=settings.dispatch_concurrency,
+        acknowledge_working_days=settings.acknowledge_working_days,
     )

@@ -16,8 +16,9 @@ from uuid import UUID
 from hubkit.db import Database, is_disconnect, whole
 from hubkit.egress import Attempt, WebhookClient
 from hubkit.service import Service
-from hubkit.telemetry import DELIVERIES, DELIVERIES_WAITING
+from hubkit.telemetry import ACKNOWLEDGEMENTS_OVERDUE, DELIVERIES, DELIVERIES_WAITING
 from hubkit.webhooks import sign
+from services.partners.actions.acknowledgements import count_overdue
 from services.partners.actions.deps import Deps
 from services.partners.actions.dispatch import Result, claim, keep_house, record
 from services.partners.actions.outgoing import ATTEMPT_S, HELD_PER_SENDER, Outgoing
@@ -36,6 +37,9 @@ _log = logging.getLogger(__name__)
 class Lanes:
     """The deliveries in memory, a lane for each endpoint: a slow endpoint fills its own lane and holds its own senders.
 
+    A lane takes at most half of the senders that are free, so that several slow endpoints together leave some for the
+    others; one whose endpoint has just failed takes a quarter of what it may have otherwise.
+
     Parameters
     ----------
     senders
@@ -47,7 +51,9 @@ class Lanes:
     def __init__(self, senders: int, per_endpoint: int) -> None:
         self.most_each = per_endpoint * HELD_PER_SENDER
         self._most = senders * HELD_PER_SENDER
+        self._senders = senders
         self._per_endpoint = per_endpoint
+        self._busy = 0
         self._held: Counter[UUID] = Counter()
         self._running: Counter[UUID] = Counter()
         self._waiting: dict[UUID, deque[Outgoing]] = {}
@@ -87,6 +93,7 @@ class Lanes:
         endpoint_id = outgoing.endpoint_id
         free = self.free
         self._running[endpoint_id] -= 1
+        self._busy -= 1
         self._held[endpoint_id] -= 1
         # Claiming pays for itself in batches, so it is called for when half a lane or half of all is free.
         if self._held[endpoint_id] == self.most_each // 2 or free < self._most // 2 <= self.free:
@@ -95,11 +102,17 @@ class Lanes:
 
     def _start(self, endpoint_id: UUID) -> None:
         waiting = self._waiting[endpoint_id]
-        while waiting and self._running[endpoint_id] < self._per_endpoint:
+        while waiting and self._running[endpoint_id] < self._most_now(waiting[0]):
             self._running[endpoint_id] += 1
+            self._busy += 1
             self._startable.put_nowait(waiting.popleft())
         if not self._held[endpoint_id]:
             del self._waiting[endpoint_id], self._held[endpoint_id], self._running[endpoint_id]
+
+    def _most_now(self, outgoing: Outgoing) -> int:
+        """Return how many attempts its endpoint may have running: never none, or nobody would start the next."""
+        most = self._per_endpoint // 4 if outgoing.is_watched else self._per_endpoint
+        return max(1, min(most, self._running[outgoing.endpoint_id] + (self._senders - self._busy) // 2))
 
 
 class Dispatcher:
@@ -169,7 +182,9 @@ class Dispatcher:
                 continue
             try:
                 # Spread, so that several processes do not look at the same moment.
-                await asyncio.wait_for(self._lanes.wake.wait(), _POLL_S * random.uniform(0.8, 1.2))  # noqa: S311
+                # Not `wait_for`, which before Python 3.12 swallows a cancellation that comes together with the event.
+                async with asyncio.timeout(_POLL_S * random.uniform(0.8, 1.2)):  # noqa: S311
+                    await self._lanes.wake.wait()
             except TimeoutError:
                 continue
 
@@ -261,11 +276,12 @@ class Dispatcher:
             await asyncio.sleep(_HOUSE_S)
 
     async def _keep_house(self) -> int:
-        async def tidy() -> dict[str, int]:
+        async def tidy() -> tuple[dict[str, int], int]:
             async with self._db.transaction() as tx:
-                return await keep_house(tx, self._deps)
+                return await keep_house(tx, self._deps), await count_overdue(tx)
 
-        counts = await whole(tidy())
+        counts, overdue = await whole(tidy())
+        ACKNOWLEDGEMENTS_OVERDUE.set(overdue)
         for state, count in counts.items():
             DELIVERIES_WAITING.labels(state).set(count)
         return len(counts)

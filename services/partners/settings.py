@@ -21,6 +21,9 @@ class PartnersSettings(Settings):
     demonstration: bool = Field(False, description="load the demonstration partners at start")
     endpoint_concurrency: int = Field(16, ge=1, le=256, description="webhook attempts at once to one endpoint")
     dispatch_concurrency: int = Field(64, ge=1, le=1024, description="webhook attempts at once in this process")
+    acknowledge_working_days: int = Field(
+        5, ge=0, le=60, description="working days a partner has to say what it did with data that was taken back"
+    )
 
     @override
     def unsafe(self) -> list[str]:

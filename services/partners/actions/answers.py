@@ -8,9 +8,9 @@ from uuid import UUID
 from hubkit.auth import Caller
 from hubkit.db import Tx
 from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
-from services.partners.actions.changes import Change, apply
-from services.partners.model import Onward, Status
-from services.partners.policy.transitions import PARTNER_MOVES, may
+from services.partners.actions.changes import Change, acknowledge, apply
+from services.partners.model import DECLINE_REASONS, OUTCOMES, Onward, Status
+from services.partners.policy.transitions import OPEN_TO_PARTNER, PARTNER_MOVES, may
 from services.partners.store import onward, registry
 
 
@@ -26,14 +26,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a partner may do now, or the codes of why not."""
+    """Something a partner may do now, or the codes of why not; `options` are the codes that go with it."""
 
     name: str
     allowed: bool
     reasons: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 _WRONG_STATE: Final = ("wrong_state",)
+_OPTIONS: Final = {"decline": tuple(DECLINE_REASONS), "close": tuple(OUTCOMES)}
 
 
 async def list_onward(
@@ -60,12 +62,29 @@ async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onw
         reasons = () if may(status, to) else _WRONG_STATE
         if not can_write:
             reasons = (*reasons, "insufficient_scope")
-        found.append(Action(name, not reasons, reasons))
+        found.append(Action(name, not reasons, reasons, _OPTIONS.get(name, ())))
     return row, found
 
 
+async def receive(tx: Tx, caller: Caller, onward_id: UUID) -> Onward:
+    """Note that the caller has its onward referral; once it has, to say so again changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the caller's.
+    ConflictError
+        `wrong_state`, when it has come to an end.
+    """
+    partner_id = await registry.partner_of(tx, caller.organisation)
+    row = _visible(await onward.lock(tx, [onward_id]), partner_id)
+    if row.status not in OPEN_TO_PARTNER:
+        raise ConflictError(f"It is {row.status}", code="wrong_state")
+    return await acknowledge(tx, row)
+
+
 async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onward:
-    """Move the caller's onward referral as it answers.
+    """Move the caller's onward referral as it answers. The same answer again, as one sends it for safety, is no other.
 
     Raises
     ------
@@ -78,12 +97,16 @@ async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onwa
     """
     partner_id = await registry.partner_of(tx, caller.organisation)
     row = _visible(await onward.lock(tx, [onward_id]), partner_id)
+    to = PARTNER_MOVES[given.name]
+    is_same = (row.status, row.reasons, row.outcome) == (to, given.reasons, given.outcome)
+    # What it was asked from was one version before, or two where it had not been written down as sent.
+    if is_same and row.version - given.version in (1, 2):
+        return row
     if row.version != given.version:
         raise PreconditionFailedError
     if row.status is Status.READY:
         # Who answers has been told, whether or not the answer to the webhook has been written down yet.
         row = (await apply(tx, [Change(row, Status.SENT)]))[0]
-    to = PARTNER_MOVES[given.name]
     if not may(row.status, to):
         raise ConflictError(f"It is {row.status}", code="wrong_state")
     return (await apply(tx, [Change(row, to, given.reasons, given.outcome)]))[0]

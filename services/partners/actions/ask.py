@@ -4,15 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from hubkit.db import Tx
 from hubkit.telemetry import DECISIONS
 from services.partners.actions.deps import Deps
+from services.partners.model import Status
 from services.partners.policy import gate
-from services.partners.store import cases, registry
+from services.partners.policy.protections import Protection
+from services.partners.policy.transitions import TOLD
+from services.partners.store import cases, protection, registry
 
 HOP: Final = "hub_to_partner"
+_UNPROTECTED: Final = Protection()
 
 
 class Asked(Protocol):
@@ -34,8 +37,23 @@ class Asked(Protocol):
         ...
 
     @property
+    def service_id(self) -> UUID:
+        """Which of its services."""
+        ...
+
+    @property
     def kind(self) -> str:
         """The kind of support, which is its purpose."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+        ...
+
+    @property
+    def basis(self) -> str | None:
+        """The lawful basis of the gate's last yes; safeguarding from the beginning where it goes out on that."""
         ...
 
 
@@ -46,7 +64,10 @@ class Request:
     id: UUID
     case_id: UUID
     partner_id: UUID
+    service_id: UUID
     kind: str
+    status: Status = Status.REQUESTED
+    basis: str | None = None
 
 
 async def ask_gate(
@@ -62,27 +83,58 @@ async def ask_gate(
     if not asked:
         return {}
     await tx.begin()  # the locks are wanted in any case
-    partners = await registry.share_partners(tx, {each.partner_id for each in asked})
+    questions = await questions_about(tx, deps, asked, known)
+    verdicts = {id: gate.decide(question) for id, question in questions.items()}
+    _count(verdicts.values())
+    return verdicts
+
+
+async def questions_about(
+    tx: Tx, deps: Deps, asked: Sequence[Asked], known: Mapping[UUID, cases.Case], *, lock: bool = True
+) -> dict[UUID, gate.Question]:
+    """Return what the gate is asked about each, by onward referral; without `lock` for looking alone."""
+    partners, shares = await registry.share_partners(
+        tx, {each.partner_id for each in asked}, {each.service_id for each in asked}, HOP, lock=lock
+    )
+    grounds = await _grounds(tx, asked, partners)
     consents = await cases.consents_of(tx, {each.case_id for each in asked})
-    today = tx.now.astimezone(ZoneInfo(deps.profile.timezone)).date()
-    basis = deps.profile.basis_for(HOP)
-    verdicts: dict[UUID, gate.Verdict] = {}
+    profile = deps.profile_at(tx.now)
+    today, basis = profile.local_day(tx.now), profile.basis_for(HOP)
+    questions: dict[UUID, gate.Question] = {}
     for each in asked:
         case = known.get(each.case_id)
-        question = gate.Question(
+        questions[each.id] = gate.Question(
             hop=HOP,
             purpose=each.kind,
-            case_is_open=case is not None and case.is_open,
+            case_status=case.status if case is not None else None,
             crime_category=case.crime_category if case is not None else None,
             partner=partners.get(each.partner_id),
+            shares=shares.get((each.partner_id, each.service_id), "nothing"),
+            is_told=each.status in TOLD,
             consents=consents.get(each.case_id, ()),
             hop_basis=basis,
             now=tx.now,
             today=today,
+            markers=frozenset((case.markers if case is not None else None) or ()),
+            age=case.age if case is not None else None,
+            source=case.source_organisation if case is not None else None,
+            protection=case.protection if case is not None else _UNPROTECTED,
+            safeguarding=grounds.get(each.id),
         )
-        verdicts[each.id] = gate.decide(question)
-    _count(verdicts.values())
-    return verdicts
+    return questions
+
+
+async def _grounds(
+    tx: Tx, asked: Sequence[Asked], partners: dict[UUID, gate.Partner]
+) -> dict[UUID, gate.Safeguarding | None]:
+    """Return the decisions that what goes out on safeguarding stands on; its partners need no agreement."""
+    on_safeguarding = [each for each in asked if each.basis == gate.SAFEGUARDING]
+    if not on_safeguarding:
+        return {}
+    missing = {each.partner_id for each in on_safeguarding} - partners.keys()
+    if missing:
+        partners |= await registry.without_agreements(tx, missing)
+    return dict(await protection.grounds_of(tx, {each.id for each in on_safeguarding}))
 
 
 def _count(verdicts: Collection[gate.Verdict]) -> None:

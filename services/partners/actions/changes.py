@@ -8,6 +8,7 @@ from hubkit.contracts import (
     OnwardReferralAcceptedV1,
     OnwardReferralClosedV1,
     OnwardReferralDeclinedV1,
+    OnwardReferralReceivedV1,
     OnwardReferralRefusedV1,
     OnwardReferralSentV1,
     OnwardReferralWithdrawnV1,
@@ -24,10 +25,13 @@ _NEWS: Final[dict[Status, type[OnwardReferralChanged]]] = {
     Status.AWAITING_CONSENT: OnwardReferralRefusedV1,
     Status.REFUSED: OnwardReferralRefusedV1,
     Status.SENT: OnwardReferralSentV1,
+    Status.RECEIVED: OnwardReferralReceivedV1,
     Status.ACCEPTED: OnwardReferralAcceptedV1,
     Status.IN_SUPPORT: OnwardReferralAcceptedV1,
     Status.DECLINED: OnwardReferralDeclinedV1,
     Status.WITHDRAWN: OnwardReferralWithdrawnV1,
+    Status.EXPIRED: OnwardReferralWithdrawnV1,
+    Status.RECALLED: OnwardReferralWithdrawnV1,
     Status.CLOSED: OnwardReferralClosedV1,
 }
 
@@ -55,6 +59,18 @@ async def apply(tx: Tx, changes: Sequence[Change]) -> list[Onward]:
     for row in changed:
         tell(tx, row)
     return changed
+
+
+async def acknowledge(tx: Tx, row: Onward) -> Onward:
+    """Note that the partner has a locked one; returns it as it stands now.
+
+    Who reads or answers has been told, whether or not the answer to the webhook has been written down yet.
+    """
+    if row.status is Status.READY:
+        row = (await apply(tx, [Change(row, Status.SENT)]))[0]
+    if row.status is Status.SENT:
+        row = (await apply(tx, [Change(row, Status.RECEIVED)]))[0]
+    return row
 
 
 def tell(tx: Tx, row: Onward) -> None:

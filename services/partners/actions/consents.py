@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,21 +13,33 @@ from hubkit.contracts import ConsentRecordedV1, ConsentWithdrawnV1
 from hubkit.db import Database, Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from hubkit.ids import new_id
-from services.partners.actions import deliveries
+from services.partners.actions import acknowledgements, deliveries
 from services.partners.actions.ask import HOP
 from services.partners.actions.deps import Deps
-from services.partners.actions.onward import reconsider
+from services.partners.actions.onward import reconsider, tell_withdrawn
 from services.partners.actions.permits import PERMIT_LIFETIME
-from services.partners.store import cases
+from services.partners.model import Onward, Status
+from services.partners.policy import consent
+from services.partners.policy.gate import SAFEGUARDING
+from services.partners.policy.protections import Giver, is_child
+from services.partners.store import cases, onward
 
 #: Clocks of callers may be ahead of ours by this much; what they record counts as recorded now.
 _AHEAD: Final = timedelta(minutes=5)
 _POLL_S: Final = 0.05
+#: What is kept of a decision as it was given, beside what the gate goes by.
+_AS_GIVEN: Final = (
+    "purpose", "giver", "capacity", "competence", "best_interests", "language", "interpreter", "wording_version",
+    "taken_by",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the person decided on one hop. Without recipients it is about all; `recorded_at` None means now."""
+    """What the person decided on one hop. Without recipients it is about all; `recorded_at` None means now.
+
+    `giver` None is the person. A draft is kept with its faults and decides nothing.
+    """
 
     hop: str
     decision: str
@@ -36,19 +48,45 @@ class Decision:
     method: str | None = None
     recorded_at: datetime | None = None
     expires_at: datetime | None = None
+    purpose: str | None = None
+    giver: str | None = None
+    giver_note: str | None = field(default=None, repr=False)
+    capacity: str | None = None
+    competence: str | None = None
+    best_interests: bool = False
+    language: str | None = None
+    interpreter: str | None = None
+    wording_version: str | None = None
+    taken_by: str | None = None
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A decision as it is kept. `giver_note` is opened."""
+
+    id: UUID
+    row: Any
+    giver_note: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision with its id, and what had gone out of the onward referrals that it took back."""
+    """A decision with its id, and what had gone out of the onward referrals that it took back; a draft's faults.
+
+    `over` are those that had ended before, whose partners have the data all the same.
+    """
 
     id: UUID
     case_id: UUID
     decision: Decision
     recorded_at: datetime
     withdrawn: tuple[UUID, ...] = ()
+    over: tuple[UUID, ...] = ()
     disclosures: Sequence[Any] = field(default=())
     deliveries: Sequence[Any] = field(default=())
+    acknowledgements: Sequence[Any] = field(default=())
+    faults: tuple[FieldError, ...] = ()
 
 
 async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID, decision: Decision) -> Recorded:
@@ -62,26 +100,25 @@ async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID
     NotFoundError
         When the case is not known.
     InvalidError
-        `in_the_future`.
+        `in_the_future`, `expired_on_arrival`, `competence_missing`, `giver_not_entitled`, `capacity_lacking`,
+        `capacity_not_assessed`, `best_interests_missing`; not for a draft.
     """
     async with db.transaction() as tx:
         recorded, begun = await _record(tx, deps, caller, case_id, decision)
-    if not recorded.withdrawn:
+    concerned = (*recorded.withdrawn, *recorded.over)
+    if not concerned:
         return recorded
     await _wait_for(db, case_id, begun)
     async with db.reading() as tx:
-        return Recorded(
-            recorded.id,
-            case_id,
-            decision,
-            recorded.recorded_at,
-            recorded.withdrawn,
-            await cases.disclosures_of(tx, recorded.withdrawn),
-            await deliveries.went_out(tx, recorded.withdrawn),
+        return replace(
+            recorded,
+            disclosures=await cases.disclosures_of(tx, concerned),
+            deliveries=await deliveries.went_out(tx, concerned),
+            acknowledgements=tuple((await acknowledgements.of_onward(tx, deps, concerned)).values()),
         )
 
 
-async def list_consents(tx: Tx, case_id: UUID, after: UUID | None, limit: int) -> Sequence[Any]:
+async def list_consents(tx: Tx, deps: Deps, case_id: UUID, after: UUID | None, limit: int) -> list[Entry]:
     """Return the decisions of a case in the order they were entered.
 
     Raises
@@ -91,26 +128,73 @@ async def list_consents(tx: Tx, case_id: UUID, after: UUID | None, limit: int) -
     """
     if not await cases.case_exists(tx, case_id):
         raise NotFoundError
-    return await cases.list_consents(tx, case_id, after, limit)
+    return [_entry(deps, row) for row in await cases.list_consents(tx, case_id, after, limit)]
+
+
+def _entry(deps: Deps, row: Any) -> Entry:
+    sealed = row.giver_note
+    note = deps.keyring.record("consent", row.id).open_text("giver_note", sealed) if sealed is not None else None
+    return Entry(row.id, row, note)
 
 
 async def _record(
     tx: Tx, deps: Deps, caller: Caller, case_id: UUID, decision: Decision
 ) -> tuple[Recorded, frozenset[UUID]]:
     """Return what was recorded, and the permits under which an attempt may be running."""
-    if not await cases.lock_cases(tx, [case_id]):
+    case = (await cases.lock_cases(tx, [case_id])).get(case_id)
+    if case is None:
         raise NotFoundError
     recorded_at = decision.recorded_at or tx.now
-    if recorded_at > tx.now + _AHEAD:
-        raise InvalidError(errors=[FieldError("/recorded_at", "in_the_future", "must not be in the future")])
-    recorded = Recorded(new_id(), case_id, decision, min(recorded_at, tx.now))
-    await cases.add_consents(tx, [_row(tx, caller, recorded)])
-    _tell(tx, recorded)
+    faults = _faults(tx, case, decision, recorded_at)
+    if faults and not decision.draft:
+        raise InvalidError(errors=faults)
+    recorded = Recorded(new_id(), case_id, decision, min(recorded_at, tx.now), faults=tuple(faults))
+    await cases.add_consents(tx, [_row(tx, deps, caller, recorded)])
+    if decision.draft:
+        return recorded, frozenset()
+    if consent.is_about_sharing(decision.decision, decision.purpose):
+        _tell(tx, recorded)
     if decision.hop != HOP:
         return recorded, frozenset()
     begun = frozenset(await cases.outstanding(tx, case_id))
     withdrawn = tuple(row.id for row in await reconsider(tx, deps, [case_id]))
-    return Recorded(recorded.id, case_id, decision, recorded.recorded_at, withdrawn), begun
+    over = await _tell_the_past(tx, deps, case) if decision.decision != "given" else ()
+    return replace(recorded, withdrawn=withdrawn, over=over), begun
+
+
+async def _tell_the_past(tx: Tx, deps: Deps, case: cases.Case) -> tuple[UUID, ...]:
+    """Tell the partners that have the person's data from onward referrals that are over, and ask them too."""
+    rows = await onward.of_case(tx, case.case_id, (Status.DECLINED, Status.CLOSED))
+    informed = {each.onward_referral_id for each in await cases.disclosures_of(tx, [row.id for row in rows])}
+    decisions = (await cases.consents_of(tx, [case.case_id])).get(case.case_id, ())
+    child = is_child(case.age, case.markers or ())
+    taken: dict[Onward, str] = {}
+    for row in rows:
+        about = consent.About(HOP, frozenset({row.kind, str(row.partner_id)}), tx.now, child)
+        against = consent.objections(consent.newest(decisions, about))
+        if against and row.id in informed and row.basis != SAFEGUARDING:
+            taken[row] = against[0]
+    due = await acknowledgements.ask(tx, deps, taken)
+    await tell_withdrawn(tx, deps, [row for row in taken if row.id in due], due)
+    return tuple(row.id for row in taken)
+
+
+def _faults(tx: Tx, case: cases.Case, decision: Decision, recorded_at: datetime) -> list[FieldError]:
+    given = consent.Consent(
+        id=case.case_id,
+        hop=decision.hop,
+        decision=decision.decision,
+        recipients=frozenset(decision.recipients),
+        data_categories=frozenset(decision.data_categories),
+        method=decision.method,
+        recorded_at=recorded_at,
+        expires_at=decision.expires_at,
+        purpose=decision.purpose,
+        by=Giver(decision.giver, decision.capacity, decision.competence, decision.best_interests),
+    )
+    child = is_child(case.age, case.markers or ())
+    found = consent.recording_faults(given, now=tx.now, ahead=_AHEAD, child=child)
+    return [FieldError(f"/{name}", code, must) for name, code, must in found]
 
 
 async def _wait_for(db: Database, case_id: UUID, begun: frozenset[UUID]) -> None:
@@ -122,8 +206,10 @@ async def _wait_for(db: Database, case_id: UUID, begun: frozenset[UUID]) -> None
             await asyncio.sleep(_POLL_S)
 
 
-def _row(tx: Tx, caller: Caller, recorded: Recorded) -> dict[str, Any]:
+def _row(tx: Tx, deps: Deps, caller: Caller, recorded: Recorded) -> dict[str, Any]:
     decision = recorded.decision
+    note = decision.giver_note
+    sealer = deps.keyring.record("consent", recorded.id)
     return {
         "id": recorded.id,
         "case_id": recorded.case_id,
@@ -136,6 +222,9 @@ def _row(tx: Tx, caller: Caller, recorded: Recorded) -> dict[str, Any]:
         "recorded_at": recorded.recorded_at,
         "expires_at": decision.expires_at,
         "recorded_by": caller.client_id,
+        "giver_note": sealer.seal("giver_note", note) if note is not None else None,
+        "is_draft": decision.draft,
+        **{name: getattr(decision, name) for name in _AS_GIVEN},
         "created_at": tx.now,
     }
 

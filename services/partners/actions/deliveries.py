@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Row
 
 from hubkit.auth import Caller
@@ -16,8 +16,9 @@ from hubkit.ids import new_id
 from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
-from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys
-from services.partners.model import SENT
+from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys, wake
+from services.partners.model import GATED, SENT, Sought
+from services.partners.policy import payloads
 from services.partners.store import deliveries, endpoints
 
 #: What may be sent again: what waits for a human, and what the partner took and lost.
@@ -28,7 +29,9 @@ REPLAYABLE = ("parked", "delivered")
 class Notice:
     """News of one onward referral for its partner. `kind` is the kind of support.
 
-    `permit_id` comes with `onward_referral.sent` where the gate has just allowed it in this transaction.
+    `permit_id` comes with gated news where the gate has just allowed it in this transaction, `acknowledge_by` with
+    `onward_referral.withdrawn` where the partner is to say what it did with the data. `number` tells news of one type
+    apart that comes more than once.
     """
 
     onward_referral_id: UUID
@@ -37,13 +40,16 @@ class Notice:
     kind: str
     urgent: bool = False
     permit_id: UUID | None = None
+    acknowledge_by: datetime | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
     """What became of notices.
 
-    `unheard` are the onward referrals whose partner has no endpoint for the notice: they wait in the partner's inbox.
+    `unheard` are the onward referrals whose partner has no verified endpoint for the notice: they wait in the partner's
+    inbox, and at an endpoint that is still pending until it is verified.
     `permits` are those under which an attempt will begin straight after the commit.
     """
 
@@ -66,7 +72,7 @@ async def enqueue(tx: Tx, deps: Deps, notices: Sequence[Notice]) -> Queued:
     alone = set()
     for notice in notices:
         wanting = [e for e in by_partner.get(notice.partner_id, ()) if e.types is None or notice.type in e.types]
-        if not wanting:
+        if all(endpoint.status == "pending" for endpoint in wanting):
             alone.add(notice.onward_referral_id)
         for endpoint in wanting:
             desk.put(notice, endpoint)
@@ -90,17 +96,18 @@ class _Desk:
 
     def put(self, notice: Notice, endpoint: Row[Any]) -> None:
         tx = self._tx
-        is_active = endpoint.status == "active"
+        is_paused = endpoint.status == "paused"
         row: dict[str, Any] = {
             "id": new_id(),
             "endpoint_id": endpoint.id,
             "partner_id": notice.partner_id,
             "onward_referral_id": notice.onward_referral_id,
             "type": notice.type,
-            "body": _body(tx, self._deps, notice),
+            "number": notice.number,
+            "body": self._body(notice),
             "urgent": notice.urgent,
-            "state": "queued" if is_active else "parked",
-            "reason": None if is_active else "endpoint_paused",
+            "state": "parked" if is_paused else "queued",
+            "reason": "endpoint_paused" if is_paused else None,
             "attempts": 0,
             "failures": 0,
             "due_at": tx.now,
@@ -115,6 +122,16 @@ class _Desk:
             self._leased[row["id"]] = self._lease.outgoing(row, endpoint, keys, notice.permit_id)
         self._rows.append(row)
 
+    def _body(self, notice: Notice) -> bytes:
+        return payloads.onward(
+            notice.type,
+            self._tx.now,
+            (notice.onward_referral_id, notice.kind),
+            self._deps.public_url,
+            acknowledge_by=notice.acknowledge_by,
+            number=notice.number,
+        )
+
     def _keys_of(self, endpoint: Row[Any]) -> tuple[str, ...] | None:
         if endpoint.id not in self._keys:
             self._keys[endpoint.id] = signing_keys(self._deps, endpoint, self._tx.now)
@@ -124,7 +141,7 @@ class _Desk:
         is_open = endpoint.status == "active" and not endpoint.openings
         if not is_open or self._per_endpoint[endpoint.id] >= self._deps.handover.room(endpoint.id):
             return False
-        if notice.type == SENT:
+        if notice.type in GATED:
             # A permit is for one attempt: with two endpoints the second asks for its own.
             if notice.permit_id is None or notice.permit_id in self._permits:
                 return False
@@ -141,23 +158,12 @@ class _Desk:
         if known:
             await deliveries.revive(self._tx, known)
         outgoing = [self._leased[delivery_id] for delivery_id in self._leased if delivery_id in new]
-        take = self._deps.handover.take
         if outgoing:
+            take = self._deps.handover.take
             self._tx.after_commit(lambda: take(outgoing))
         if len(outgoing) < len(self._rows):
-            self._tx.after_commit(lambda: take(()))
+            wake(self._tx, self._deps)
         return outgoing
-
-
-def _body(tx: Tx, deps: Deps, notice: Notice) -> bytes:
-    """Return the thin payload: what happened to which onward referral, and where it can be read through the gate."""
-    onward_id = str(notice.onward_referral_id)
-    data = {
-        "onward_referral_id": onward_id,
-        "kind": notice.kind,
-        "links": {"self": f"{deps.public_url}/v1/onward-referrals/{onward_id}"},
-    }
-    return orjson.dumps({"type": notice.type, "timestamp": tx.now, "data": data}, option=orjson.OPT_UTC_Z)
 
 
 async def stop(tx: Tx, onward_ids: Collection[UUID]) -> set[UUID]:
@@ -171,7 +177,7 @@ async def stop(tx: Tx, onward_ids: Collection[UUID]) -> set[UUID]:
     if not onward_ids:
         return set()
     begun = await deliveries.begun(tx, onward_ids, SENT)
-    await deliveries.stop_news(tx, onward_ids, SENT, "withdrawn")
+    await deliveries.stop_news(tx, onward_ids, GATED, "withdrawn")
     return {row.onward_referral_id for row in begun}
 
 
@@ -187,13 +193,29 @@ async def list_deliveries(
     tx: Tx, *, state: str | None = None, after: UUID | None = None, limit: int = 50
 ) -> Sequence[Row[Any]]:
     """Return everybody's deliveries in the order they were made, for the operator."""
-    return await deliveries.find(tx, partner_id=None, state=state, after=after, limit=limit)
+    return await deliveries.find(tx, Sought(state=state), after=after, limit=limit)
 
 
-async def list_own(tx: Tx, caller: Caller, *, state: str | None, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
+async def list_own(
+    tx: Tx, caller: Caller, wanted: Sought, *, after: UUID | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
     """Return the deliveries of the caller's endpoints in the order they were made."""
-    partner_id = await own_partner(tx, caller)
-    return await deliveries.find(tx, partner_id=partner_id, state=state, after=after, limit=limit)
+    own = replace(wanted, partner_id=await own_partner(tx, caller))
+    return await deliveries.find(tx, own, after=after, limit=limit)
+
+
+async def show_own(tx: Tx, caller: Caller, delivery_id: UUID) -> tuple[Row[Any], Sequence[Row[Any]]]:
+    """Return one of the caller's deliveries and its attempts, oldest first.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not the caller's.
+    """
+    row = await deliveries.one(tx, await own_partner(tx, caller), delivery_id)
+    if row is None:
+        raise NotFoundError
+    return row, await deliveries.attempts_of(tx, delivery_id)
 
 
 async def replay(tx: Tx, delivery_ids: Collection[UUID] | None = None) -> int:
@@ -203,6 +225,36 @@ async def replay(tx: Tx, delivery_ids: Collection[UUID] | None = None) -> int:
     whichever process dispatches next.
     """
     return await deliveries.replay(tx, delivery_ids, ("parked",))
+
+
+async def replay_since(
+    tx: Tx, deps: Deps, caller: Caller, since: datetime, *, states: Collection[str], endpoint_id: UUID | None = None
+) -> int:
+    """Queue the caller's deliveries in these states afresh that were made since a moment; returns how many.
+
+    They keep their ids, and the gate is asked for each as it stands when it is sent.
+
+    Raises
+    ------
+    NotFoundError
+        When the endpoint is not the caller's.
+    ConflictError
+        `endpoint_not_active`.
+    """
+    partner_id = await own_partner(tx, caller)
+    if endpoint_id is not None:
+        endpoint = await endpoints.one(tx, partner_id, endpoint_id)
+        if endpoint is None:
+            raise NotFoundError
+        _check_active(endpoint.status)
+    queued = await deliveries.replay_since(tx, partner_id, states, since, endpoint_id)
+    wake(tx, deps)
+    return queued
+
+
+def _check_active(status: str) -> None:
+    if status != "active":
+        raise ConflictError("The endpoint is not active: verify or resume it first", code="endpoint_not_active")
 
 
 async def replay_one(tx: Tx, deps: Deps, caller: Caller, delivery_id: UUID) -> Row[Any]:
@@ -219,15 +271,9 @@ async def replay_one(tx: Tx, deps: Deps, caller: Caller, delivery_id: UUID) -> R
     row = await deliveries.one(tx, partner_id, delivery_id)
     if row is None:
         raise NotFoundError
-    if row.endpoint_status != "active":
-        raise ConflictError("The endpoint is not active; resume it first", code="endpoint_not_active")
+    _check_active(row.endpoint_status)
     if row.state not in REPLAYABLE or not await deliveries.replay(tx, [delivery_id], REPLAYABLE):
         raise ConflictError("Only a parked or delivered one can be sent again", code="wrong_state")
-    _wake(tx, deps)
+    wake(tx, deps)
     queued = await deliveries.one(tx, partner_id, delivery_id)
     return queued if queued is not None else row
-
-
-def _wake(tx: Tx, deps: Deps) -> None:
-    take = deps.handover.take
-    tx.after_commit(lambda: take(()))

@@ -1,73 +1,47 @@
-"""The demonstration partners: one each of five kinds, with a service and an agreement, so that the hub has somebody."""
+"""The demonstration partners of a hub, with their services and agreements, so that it has somebody to refer to."""
 
-from datetime import date
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from hubkit.contracts import AgreementChangedV1, ServiceListedV1
 from hubkit.contracts.codes import DATA_CATEGORIES
+from hubkit.contracts.profile import HubPartner, Profile
 from hubkit.db import Tx
 from hubkit.ids import new_id
+from services.partners.actions.agreements import By, approve_agreement, draft_agreement
+from services.partners.actions.ask import HOP
+from services.partners.actions.directory import Offer, store_services
+from services.partners.actions.listings import list_demonstration
+from services.partners.policy.demonstration import APPROVER, DRAFTER, DemonstrationPartner, demonstration_partners
 from services.partners.store import registry
 
-_NAMES: Final = {
-    "idva": "Demonstration independent domestic violence advisers",
-    "isva": "Demonstration independent sexual violence advisers",
-    "witness_care": "Demonstration Witness Care Unit",
-    "counselling": "Demonstration counselling service",
-    "restorative_justice": "Demonstration restorative justice service",
-}
+_CATEGORIES: Final = tuple(category for category in DATA_CATEGORIES if category != "narrative")
 
 
-async def add_demonstration_partners(tx: Tx) -> None:
-    """Add those that are not there yet; nothing that stands is changed."""
-    partners = {new_id(): kind for kind in _NAMES}
+async def add_demonstration_partners(tx: Tx, profile: Profile) -> None:
+    """Add those that are not there yet; nothing that stands is changed.
+
+    The agreements stand on the basis that the profile gives for demonstrations or for the hop, else on consent.
+    """
+    partners = {new_id(): partner for partner in demonstration_partners(profile)}
     rows = [
-        {"id": id, "organisation": f"demo-{kind.replace('_', '-')}", "name": _NAMES[kind], "status": "active",
+        {"id": id, "organisation": partner.organisation, "name": partner.name, "status": "active",
          "ring_fenced": False, "created_at": tx.now}
-        for id, kind in partners.items()
+        for id, partner in partners.items()
     ]  # fmt: skip
     new = await registry.add_partners(tx, rows)
-    added = {id: kind for id, kind in partners.items() if id in new}
-    services = [_service(tx, id, kind) for id, kind in added.items()]
-    agreements = [_agreement(tx, id, kind) for id, kind in added.items()]
-    await registry.add_services(tx, services)
-    await registry.add_agreements(tx, agreements)
-    for row in services:
-        facts = {name: row[name] for name in ("partner_id", "version", "kind", "status", "preference")}
-        tx.emit(ServiceListedV1(service_id=row["id"], **facts), row["id"])
-    for row in agreements:
-        facts = {name: row[name] for name in ("partner_id", "version", "status", "starts_on")}
-        tx.emit(AgreementChangedV1(agreement_id=row["id"], **facts), row["id"])
+    basis = profile.demonstration_basis or profile.basis_for(HOP) or "consent"
+    for id, partner in partners.items():
+        if id in new:
+            services = await store_services(tx, id, [_offer(each) for each in partner.services])
+            await list_demonstration(tx, id, partner.name, services)
+            await _agree(tx, id, partner, basis)
 
 
-def _service(tx: Tx, partner_id: UUID, kind: str) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "partner_id": partner_id,
-        "version": 1,
-        "kind": kind,
-        "name": _NAMES[kind],
-        "status": "active",
-        "areas": [],
-        "crimes": [],
-        "risk_grades": [],
-        "preference": 100,
-        "changed_at": tx.now,
-    }
+async def _agree(tx: Tx, partner_id: UUID, partner: DemonstrationPartner, basis: str) -> None:
+    drafter, approver = (By("demonstration", tx.now.date(), name) for name in (DRAFTER, APPROVER))
+    made = await draft_agreement(tx, partner_id, partner.agreement(basis, _CATEGORIES), drafter)
+    await approve_agreement(tx, made.id, made.version, approver)
 
 
-def _agreement(tx: Tx, partner_id: UUID, kind: str) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "partner_id": partner_id,
-        "version": 1,
-        "status": "active",
-        "lawful_basis": "consent",
-        "purposes": [kind],
-        "data_categories": [category for category in DATA_CATEGORIES if category != "narrative"],
-        "crimes_excluded": [],
-        "starts_on": date(tx.now.year - 1, 1, 1),
-        "ends_on": None,
-        "changed_at": tx.now,
-    }
+def _offer(service: HubPartner) -> Offer:
+    return Offer(**service.model_dump(exclude={"organisation", "source"}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,9 +34,12 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """Configuration, keys and neighbours. `public_url` has no slash at its end."""
+    """Configuration, keys and neighbours. `public_url` has no slash at its end.
 
-    profile: Profile
+    `profile_at` returns the hub's profile as it is on the local day of a moment.
+    """
+
+    profile_at: Callable[[datetime], Profile]
     keyring: Keyring
     intake: InternalClient
     issuer: InternalIssuer
@@ -45,4 +49,5 @@ class Deps:
     allow_private_endpoints: bool = False
     endpoint_concurrency: int = 16
     dispatch_concurrency: int = 64
+    acknowledge_working_days: int = 5
     handover: Handover = field(default_factory=Handover)

@@ -5,6 +5,7 @@ come from intake, so that what is answered was allowed at the moment it was reco
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,23 +16,32 @@ from typing_extensions import override
 
 from hubkit.auth import Caller
 from hubkit.contracts import DisclosureMadeV1
+from hubkit.contracts.codes import ASSESSMENT
 from hubkit.db import Database, Tx
-from hubkit.errors import FieldError, ForbiddenError, HubError, NotFoundError
+from hubkit.errors import FieldError, ForbiddenError, HubError, NotFoundError, UnavailableError
 from hubkit.ids import new_id
-from services.partners.actions.changes import Change, apply
+from services.partners.actions import amendments
+from services.partners.actions.changes import acknowledge
 from services.partners.actions.deps import Deps
-from services.partners.actions.permits import issue, settle_permits, verdicts_for
+from services.partners.actions.permits import PERMIT_LIFETIME, issue, settle_permits, verdicts_for
 from services.partners.clients import Person, fetch_person
-from services.partners.model import Onward, Status
+from services.partners.model import Onward
+from services.partners.policy import telling
 from services.partners.policy.gate import Allowed, Refused
+from services.partners.policy.transitions import OPEN_TO_PARTNER
 from services.partners.store import cases, onward, registry
 
 _SCOPE: Final = "person:read"
+#: What the names of other services are called among the fields of a disclosure.
+OTHERS: Final = "other_services"
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """An onward referral with the fields that its partner may have, as they were recorded."""
+    """An onward referral with the fields that its partner may have, as they were recorded.
+
+    `other_services` are those that help the person too, where the hub tells of them.
+    """
 
     row: Onward
     id: UUID
@@ -39,6 +49,7 @@ class Disclosed:
     hash: str
     basis: str
     fields: dict[str, Any]
+    other_services: tuple[str, ...] = ()
 
     @override
     def __repr__(self) -> str:
@@ -56,7 +67,7 @@ async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_
     ForbiddenError
         When the gate refuses; the code is its first reason, `errors` lists all.
     UnavailableError
-        When intake does not answer.
+        When intake does not answer, or not before the permit is over.
     """
     async with db.transaction() as tx:
         row = await _own(tx, caller, onward_id)
@@ -68,13 +79,18 @@ async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_
         raise _refusal(verdict)
     try:
         token = deps.issuer.token("intake", Caller(caller.client_id, caller.organisation, frozenset({_SCOPE})), now)
-        person = await fetch_person(deps.intake, token, row.referral_id, verdict.fields)
+        names = [name for name in verdict.fields if name != ASSESSMENT]
+        person = await fetch_person(deps.intake, token, row.referral_id, names) if names else Person(0, {})
     except BaseException:
         async with db.transaction() as tx:
             await settle_permits(tx, permits.values())
         raise
     async with db.transaction() as tx:
-        answer = await _record(tx, deps, caller, permits[onward_id], onward_id, person)
+        if tx.now < now + PERMIT_LIFETIME:
+            answer = await _record(tx, deps, caller, permits[onward_id], onward_id, person)
+        else:
+            # After a standstill nobody waits for this reading any more: it needs a permit of its own.
+            answer = UnavailableError("Reading took too long; send it again", retry_after_s=1)
         await settle_permits(tx, permits.values())
     if isinstance(answer, HubError):
         raise answer
@@ -98,32 +114,42 @@ async def _record(
     verdict = verdicts[onward_id]
     if not isinstance(verdict, Allowed):
         return _refusal(verdict)
-    row = (await onward.lock(tx, [onward_id]))[0]
-    if row.status is Status.READY:
-        # Who reads has been told, whether or not the answer to the webhook has been written down yet.
-        row = (await apply(tx, [Change(row, Status.SENT)]))[0]
-    fields = {name: person.fields[name] for name in verdict.fields if name in person.fields}
-    digest = hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    disclosed = Disclosed(row, new_id(), tx.now, digest, verdict.basis, fields)
-    await cases.add_disclosure(tx, _entry(disclosed, verdict, caller, permit_id, person.version))
+    row = await acknowledge(tx, (await onward.lock(tx, [onward_id]))[0])
+    content = await amendments.content_of(tx, row.case_id)
+    values = person.fields | {ASSESSMENT: dict(content.assessment) or None}
+    fields = {name: values[name] for name in verdict.fields if name in values}
+    others = await _others(tx, deps, row, fields)
+    given = fields | ({OTHERS: others} if others else {})
+    digest = hashlib.sha256(orjson.dumps(given, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    disclosed = Disclosed(row, new_id(), tx.now, digest, verdict.basis, fields, others)
+    versions = {"referral_version": person.version, "assessment_version": content.assessment_version}
+    await cases.add_disclosure(tx, _entry(disclosed, verdict, caller, permit_id) | versions)
     event = DisclosureMadeV1(
         disclosure_id=disclosed.id,
         onward_referral_id=row.id,
         case_id=row.case_id,
         partner_id=row.partner_id,
-        fields=tuple(fields),
+        fields=tuple(given),
         basis=verdict.basis,
         agreement_id=verdict.agreement_id,
         agreement_version=verdict.agreement_version,
         disclosed_at=tx.now,
     )
     tx.emit(event, row.id)
+    await amendments.note_reading(tx, deps, row, content, person.version)
     return disclosed
 
 
-def _entry(
-    disclosed: Disclosed, verdict: Allowed, caller: Caller, permit_id: UUID, referral_version: int
-) -> dict[str, Any]:
+async def _others(tx: Tx, deps: Deps, row: Onward, fields: Collection[str]) -> tuple[str, ...]:
+    """Return which other services help the person, as far as this partner may know: it is part of the disclosure."""
+    if not telling.may_know_of_others(deps.profile_at(tx.now), fields):
+        return ()
+    live = await onward.of_case(tx, row.case_id, OPEN_TO_PARTNER)
+    known = await registry.services_with_partners(tx, {each.service_id for each in live})
+    return telling.others(row, live, {id: service.name for id, (service, _) in known.items()})
+
+
+def _entry(disclosed: Disclosed, verdict: Allowed, caller: Caller, permit_id: UUID) -> dict[str, Any]:
     row = disclosed.row
     return {
         "id": disclosed.id,
@@ -131,14 +157,15 @@ def _entry(
         "case_id": row.case_id,
         "partner_id": row.partner_id,
         "client_id": caller.client_id,
-        "fields": list(disclosed.fields),
+        "what": verdict.what,
+        "fields": [*disclosed.fields, *([OTHERS] if disclosed.other_services else [])],
         "hash": disclosed.hash,
         "basis": verdict.basis,
         "agreement_id": verdict.agreement_id,
         "agreement_version": verdict.agreement_version,
         "consent_ids": [str(id) for id in verdict.consent_ids],
         "permit_id": permit_id,
-        "referral_version": referral_version,
+        "safeguarding_id": verdict.safeguarding_id,
         "disclosed_at": disclosed.disclosed_at,
     }
 

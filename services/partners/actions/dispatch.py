@@ -16,7 +16,8 @@ from services.partners.actions.deps import Deps
 from services.partners.actions.onward import mark_sent, refuse
 from services.partners.actions.outgoing import LEASE, Lease, Outgoing, signing_keys
 from services.partners.actions.permits import permits_for, settle_permits
-from services.partners.model import SENT
+from services.partners.actions.verification import take_echoes
+from services.partners.model import GATED, SENT, VERIFICATION
 from services.partners.policy import breaker, retry
 from services.partners.store import deliveries, endpoints
 
@@ -52,12 +53,13 @@ async def claim(
     shares = _shares([due[endpoint_id] for endpoint_id in keys], free, room, most_each, tx.now)
     if not shares:
         return []
-    candidates = _one_for_each(await deliveries.due(tx, shares))
+    pending = {endpoint_id for endpoint_id in shares if due[endpoint_id].status == "pending"}
+    candidates = _one_for_each(await deliveries.due(tx, shares, pending))
     permits = await _permits(tx, deps, candidates)
-    allowed = {row.id: row for row in candidates if row.type != SENT or row.onward_referral_id in permits}
+    allowed = {row.id: row for row in candidates if row.type not in GATED or row.onward_referral_id in permits}
     lease = Lease(new_id(), began)
     leased = await deliveries.lease(tx, allowed, lease.token, tx.now + LEASE) if allowed else set()
-    used = {allowed[delivery_id].onward_referral_id for delivery_id in leased if allowed[delivery_id].type == SENT}
+    used = {allowed[delivery_id].onward_referral_id for delivery_id in leased if allowed[delivery_id].type in GATED}
     unused = [permit_id for onward_id, permit_id in permits.items() if onward_id not in used]
     if unused:
         await settle_permits(tx, unused)
@@ -68,7 +70,7 @@ async def claim(
             row._asdict(),
             due[row.endpoint_id],
             keys[row.endpoint_id],
-            permits.get(row.onward_referral_id) if row.type == SENT else None,
+            permits.get(row.onward_referral_id) if row.type in GATED else None,
         )
         for row in claimed
     ]
@@ -91,12 +93,12 @@ def _shares(
 
 def _one_for_each(candidates: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Keep one delivery of each onward referral, since a permit is for one attempt; the others come next time."""
-    return list({(row.onward_referral_id, row.type): row for row in reversed(candidates)}.values())
+    return list({(row.onward_referral_id, row.type in GATED or row.type): row for row in reversed(candidates)}.values())
 
 
 async def _permits(tx: Tx, deps: Deps, candidates: Sequence[Row[Any]]) -> dict[UUID, UUID]:
     """Ask the gate for what tells of a person; return the permits by onward referral. Refusals take effect here."""
-    asking = [row for row in candidates if row.type == SENT]
+    asking = [row for row in candidates if row.type in GATED]
     if not asking:
         return {}
     answers = await permits_for(tx, deps, [row.onward_referral_id for row in asking])
@@ -147,7 +149,16 @@ async def record(tx: Tx, deps: Deps, results: Sequence[Result]) -> None:
         attempts.append(_attempt_row(result, result.attempt, delivery.attempts))
     await deliveries.change_each(tx, [delivery.columns(tx.now) for delivery in progress.values()])
     await deliveries.add_attempts(tx, attempts)
+    await take_echoes(tx, deps, _echoes(results))
     await _count_for_breakers(tx, results)
+
+
+def _echoes(results: Sequence[Result]) -> dict[UUID, bytes]:
+    return {
+        result.outgoing.endpoint_id: result.attempt.body_excerpt
+        for result in results
+        if result.outgoing.type == VERIFICATION and result.attempt is not None and result.attempt.ok
+    }
 
 
 class _Progress:
@@ -249,7 +260,8 @@ def _endpoint_after(row: Row[Any], results: Sequence[Result], now: datetime) -> 
     for result in results:
         if result.attempt is None:
             continue
-        gone = gone or retry.is_gone(result.attempt.status)
+        # A late answer from where the endpoint was before says nothing of where it is now.
+        gone = gone or (retry.is_gone(result.attempt.status) and result.outgoing.url == row.url)
         if result.outgoing.is_probe:
             state = breaker.probed(state, ok=result.attempt.ok, now=now)
         else:
@@ -265,14 +277,17 @@ def _endpoint_after(row: Row[Any], results: Sequence[Result], now: datetime) -> 
 
 
 async def keep_house(tx: Tx, deps: Deps) -> dict[str, int]:
-    """Clear up what waits at endpoints that were deleted or paused meanwhile; return how many are queued and parked.
+    """Clear up what waits at endpoints that were deleted, moved or paused meanwhile; return how many wait by state.
 
-    What no endpoint of the partner has or will get stays in the partner's inbox, where it counts as sent.
+    What no verified endpoint of the partner has or will get stays in the partner's inbox, where it counts as sent.
     """
     stranded = await deliveries.stranded(tx)
     if stranded:
         onward_ids = {row.onward_referral_id for row in stranded if row.type == SENT}
         await mark_sent(tx, deps, onward_ids - await deliveries.elsewhere(tx, onward_ids, SENT))
         await deliveries.stop_each(tx, {row.id: "endpoint_deleted" for row in stranded})
+    unverified = set(await deliveries.waiting_unverified(tx, SENT))
+    if unverified:
+        await mark_sent(tx, deps, unverified - await deliveries.elsewhere(tx, unverified, SENT))
     await deliveries.park_paused(tx)
     return await deliveries.counts(tx)

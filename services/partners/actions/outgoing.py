@@ -89,6 +89,12 @@ def began(tx: Tx, deps: Deps) -> float:
     return time.monotonic() - max(0.0, (deps.clock.now() - tx.now).total_seconds())
 
 
+def wake(tx: Tx, deps: Deps) -> None:
+    """Say after the commit that there is something to claim."""
+    take = deps.handover.take
+    tx.after_commit(lambda: take(()))
+
+
 def seal_keys(deps: Deps, endpoint_id: UUID, keys: Sequence[str]) -> bytes:
     """Return an endpoint's signing keys sealed for its row."""
     return deps.keyring.record("endpoint", endpoint_id).seal("keys", orjson.dumps(list(keys)))

@@ -1,6 +1,6 @@
 """Permits: the gate's yes for one attempt, short, issued under the locks that a withdrawal takes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from services.partners.actions.ask import Asked, ask_gate
 from services.partners.actions.deps import Deps
 from services.partners.model import GateResult, Onward, Status
 from services.partners.policy.gate import Allowed, Refused, Verdict
-from services.partners.policy.transitions import OPEN_TO_PARTNER
+from services.partners.policy.transitions import OPEN_TO_PARTNER, TAKEN_BACK
 from services.partners.store import cases, onward
 
 #: An attempt is over well within this, and a withdrawal waits no longer.
@@ -50,7 +50,7 @@ async def issue(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict])
     return {onward_id: permit["id"] for onward_id, permit in permits.items()}
 
 
-def write_permits(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict]) -> dict[UUID, dict[str, Any]]:
+def write_permits(tx: Tx, asked: Collection[Asked], verdicts: Mapping[UUID, Verdict]) -> dict[UUID, dict[str, Any]]:
     """Return the permits of what the gate allowed in this transaction, by onward referral; none holds until stored."""
     permits: dict[UUID, dict[str, Any]] = {}
     for each in asked:
@@ -79,7 +79,7 @@ async def settle_permits(tx: Tx, permit_ids: Collection[UUID]) -> None:
 
 def _closed(row: Onward) -> Refused:
     """Say why an onward referral is not open to its partner: what the hub refused it for, else where it stands."""
-    told = row.reasons if row.status in (Status.WITHDRAWN, Status.REFUSED, Status.AWAITING_CONSENT) else ()
+    told = row.reasons if row.status in TAKEN_BACK | {Status.REFUSED, Status.AWAITING_CONSENT} else ()
     return Refused(told or (str(row.status),))
 
 

@@ -1,6 +1,6 @@
 """What hub staff record of the person's decisions."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -10,7 +10,15 @@ from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import new_router
 from services.partners.actions import consents
 from services.partners.api.common import Cursor, database, dependencies, page, position
-from services.partners.schemas.consents import ConsentBody, NewConsent, PastDelivery, PastDisclosure, RecordedConsent
+from services.partners.schemas.consents import (
+    ConsentBody,
+    FaultBody,
+    NewConsent,
+    PastDelivery,
+    PastDisclosure,
+    RecordedConsent,
+)
+from services.partners.schemas.protection import AcknowledgementBody
 
 router = new_router("/v1/cases", tags=["consents"])
 
@@ -19,7 +27,7 @@ router = new_router("/v1/cases", tags=["consents"])
 async def record_consent(
     request: Request, caller: Annotated[Caller, Depends(requires("cases:write"))], case_id: Id, body: NewConsent
 ) -> RecordedConsent:
-    """Record a decision; what waited for it goes out, what it takes back stops.
+    """Record a decision; what waited for it goes out, what it takes back stops. A draft is kept and does nothing.
 
     A withdrawal is answered when nothing that began before it is still under way, which can take 20 seconds; the
     answer names what had gone out.
@@ -28,6 +36,8 @@ async def record_consent(
     recorded = await consents.record_consent(database(request), dependencies(request), caller, case_id, decision)
     return RecordedConsent(
         **{**body.model_dump(), "recorded_at": recorded.recorded_at},
+        acknowledgements=[AcknowledgementBody.model_validate(each) for each in recorded.acknowledgements],
+        faults=[FaultBody.model_validate(fault) for fault in recorded.faults],
         id=recorded.id,
         case_id=case_id,
         withdrawn=recorded.withdrawn,
@@ -48,9 +58,10 @@ async def list_consents(
     name = f"consents {case_id}"
     after = position(request, caller, name, cursor)
     async with database(request).reading() as tx:
-        rows = await consents.list_consents(tx, case_id, after, limit + 1)
+        rows = await consents.list_consents(tx, dependencies(request), case_id, after, limit + 1)
     return page(request, caller, name, rows, limit, _body)
 
 
-def _body(row: Any) -> ConsentBody:
-    return ConsentBody.model_validate(row)
+def _body(entry: consents.Entry) -> ConsentBody:
+    kept = {**entry.row.model_dump(), "giver_note": entry.giver_note, "draft": entry.row.is_draft}
+    return ConsentBody.model_validate(kept)

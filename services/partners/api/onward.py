@@ -1,5 +1,6 @@
-"""What partners read and answer."""
+"""What partners read and answer, and how staff take it back."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,17 +10,19 @@ from hubkit.auth import Caller, requires
 from hubkit.fields import Id
 from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import etag, if_match_version, new_router
-from services.partners.actions import answers, disclose
+from services.partners.actions import answers, disclose, onward
 from services.partners.api.common import Cursor, database, dependencies, page, position
-from services.partners.model import Onward, Status
+from services.partners.model import REASONS, Onward, Status
 from services.partners.schemas.onward import (
     ActionBody,
     Actions,
     Close,
+    Coded,
     Decline,
     DisclosureBody,
     OnwardDetail,
     OnwardSummary,
+    Recall,
 )
 
 router = new_router("/v1/onward-referrals", tags=["onward referrals"])
@@ -49,7 +52,8 @@ async def read_onward_referral(
     """Read one: discloses the fields that the gate allows at this moment, and records it."""
     found = await disclose.read_onward_referral(database(request), dependencies(request), caller, onward_referral_id)
     response.headers["ETag"] = etag(found.row.version)
-    return OnwardDetail(**_parts(found.row), disclosure=DisclosureBody.model_validate(found))
+    disclosure = DisclosureBody.model_validate(found)
+    return OnwardDetail(**_parts(found.row), other_services=found.other_services, disclosure=disclosure)
 
 
 @router.get("/{onward_referral_id}/actions")
@@ -58,8 +62,20 @@ async def list_actions(request: Request, response: Response, caller: Reader, onw
     async with database(request).reading() as tx:
         row, actions = await answers.possible_actions(tx, caller, onward_referral_id)
     response.headers["ETag"] = etag(row.version)
-    bodies = [ActionBody.model_validate(action) for action in actions]
-    return Actions(status=row.status, version=row.version, actions=bodies)
+    bodies = [
+        ActionBody(name=each.name, allowed=each.allowed, reasons=each.reasons, options=_coded(each.options))
+        for each in actions
+    ]
+    return Actions(status=row.status, version=row.version, reasons=_coded(row.reasons), actions=bodies)
+
+
+@router.post("/{onward_referral_id}/receive")
+async def receive(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
+    """Say that it has arrived, without reading it; reading it says so too."""
+    async with database(request).transaction() as tx:
+        row = await answers.receive(tx, caller, onward_referral_id)
+    response.headers["ETag"] = etag(row.version)
+    return _summary(row)
 
 
 @router.post("/{onward_referral_id}/accept")
@@ -96,6 +112,21 @@ async def close(
     return await _answer(request, response, caller, onward_referral_id, given)
 
 
+@router.post("/{onward_referral_id}/recall")
+async def recall(
+    request: Request,
+    response: Response,
+    _caller: Annotated[Caller, Depends(requires("cases:write"))],
+    onward_referral_id: Id,
+    body: Recall,
+) -> OnwardSummary:
+    """Take it back, whatever the partner has done with it; the partner is told, and reads it no more."""
+    async with database(request).transaction() as tx:
+        row = await onward.recall_one(tx, dependencies(request), onward_referral_id, body.reason)
+    response.headers["ETag"] = etag(row.version)
+    return _summary(row)
+
+
 async def _answer(
     request: Request, response: Response, caller: Caller, onward_referral_id: UUID, given: answers.Answer
 ) -> OnwardSummary:
@@ -107,6 +138,10 @@ async def _answer(
 
 def _summary(row: Onward) -> OnwardSummary:
     return OnwardSummary(**_parts(row))
+
+
+def _coded(codes: Iterable[str]) -> list[Coded]:
+    return [Coded(code=code, text=REASONS.get(code, code.replace("_", " "))) for code in codes]
 
 
 def _parts(row: Onward) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Bodies of consents."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -7,9 +8,13 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hubkit.contracts.codes import CONSENT_METHODS, DATA_CATEGORIES, HOPS, KINDS
-from hubkit.fields import BY_VALUE, Instant, StrictModel, code_of
-from services.partners.schemas.base import Answered
+from hubkit.contracts.codes import CONSENT_DECISIONS, CONSENT_METHODS, DATA_CATEGORIES, HOPS, KINDS, PURPOSES
+from hubkit.fields import Code, Instant, StrictModel, code_of, text
+from services.partners.model import CAPACITIES, COMPETENCES, GIVERS, INTERPRETERS
+from services.partners.schemas.base import Answered, Distinct
+from services.partners.schemas.protection import AcknowledgementBody
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 
 def _recipient(value: str) -> str:
@@ -21,24 +26,45 @@ def _recipient(value: str) -> str:
         raise PydanticCustomError("unknown_recipient", "must be a kind of partner or a partner's id") from None
 
 
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
+def _language(value: str) -> str:
+    if _LANGUAGE.fullmatch(value):
+        return value
+    raise PydanticCustomError("not_a_language", "must be a language tag, as in en or cy")
 
 
+Language = Annotated[
+    str, Field(max_length=16, json_schema_extra={"pattern": f"^{_LANGUAGE.pattern}$"}), AfterValidator(_language)
+]
 Recipient = Annotated[str, Field(max_length=64), AfterValidator(_recipient)]
 Category = Annotated[str, code_of(DATA_CATEGORIES, "data category")]
 
 
 class NewConsent(StrictModel):
-    """A decision of the person. Without recipients it is about all; `recorded_at` null means now."""
+    """A decision of the person, or that it was not asked for.
+
+    Without recipients it is about all; `recorded_at` null means now. `giver` null is the person; `giver_note` says who
+    gave it otherwise, and is kept sealed. `taken_by` is a member of staff, by code. A `draft` is kept whatever is wrong
+    with it, and decides nothing.
+    """
 
     hop: Annotated[str, code_of(HOPS, "hop")]
-    decision: Annotated[str, code_of({"given", "refused", "withdrawn"}, "decision")]
-    recipients: Annotated[tuple[Recipient, ...], BY_VALUE, Field(max_length=50), AfterValidator(_distinct)] = ()
-    data_categories: Annotated[tuple[Category, ...], BY_VALUE, Field(max_length=50), AfterValidator(_distinct)] = ()
+    decision: Annotated[str, code_of(CONSENT_DECISIONS, "decision")]
+    recipients: Annotated[Distinct[Recipient], Field(max_length=50)] = ()
+    data_categories: Annotated[Distinct[Category], Field(max_length=50)] = ()
     method: Annotated[str, code_of(CONSENT_METHODS, "method")] | None = None
     recorded_at: Instant | None = None
     expires_at: Instant | None = None
+    purpose: Annotated[str, code_of(PURPOSES, "purpose")] | None = None
+    giver: Annotated[str, code_of(GIVERS, "giver")] | None = None
+    giver_note: Annotated[str, text(200)] | None = None
+    capacity: Annotated[str, code_of(CAPACITIES, "capacity")] | None = None
+    competence: Annotated[str, code_of(COMPETENCES, "competence")] | None = None
+    best_interests: bool = False
+    language: Language | None = None
+    interpreter: Annotated[str, code_of(INTERPRETERS, "interpreter")] | None = None
+    wording_version: Code | None = None
+    taken_by: Code | None = None
+    draft: bool = False
 
     @model_validator(mode="after")
     def _says_what_is_shared(self) -> Self:
@@ -48,7 +74,7 @@ class NewConsent(StrictModel):
 
 
 class ConsentBody(Answered):
-    """A recorded decision."""
+    """A recorded decision. A draft decides nothing."""
 
     id: UUID
     case_id: UUID
@@ -59,6 +85,17 @@ class ConsentBody(Answered):
     method: str | None
     recorded_at: datetime
     expires_at: datetime | None
+    purpose: str | None
+    giver: str | None
+    giver_note: str | None
+    capacity: str | None
+    competence: str | None
+    best_interests: bool
+    language: str | None
+    interpreter: str | None
+    wording_version: str | None
+    taken_by: str | None
+    draft: bool
 
 
 class PastDisclosure(Answered):
@@ -81,8 +118,23 @@ class PastDelivery(Answered):
     attempts: int
 
 
+class FaultBody(Answered):
+    """What is wrong with a draft, as it would be refused otherwise."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
 class RecordedConsent(ConsentBody):
-    """A decision and what it took back: the onward referrals, and what had gone out of them before it took effect."""
+    """A decision and what it took back: the onward referrals, and what had gone out of them before it took effect.
+
+    `disclosures` and `deliveries` are of onward referrals that had ended before too. `acknowledgements` is what their
+    partners are asked. `faults` are those of a draft.
+    """
+
+    faults: list[FaultBody]
+    acknowledgements: list[AcknowledgementBody]
 
     withdrawn: tuple[UUID, ...]
     disclosures: list[PastDisclosure]

@@ -4,32 +4,29 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from hubkit.fields import BY_VALUE, StrictModel, code_of
-from services.partners.model import DECLINE_REASONS, OUTCOMES
-from services.partners.schemas.base import Answered
-
-
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
+from hubkit.fields import StrictModel, code_of
+from services.partners.model import DECLINE_REASONS, OUTCOMES, RECALL_REASONS
+from services.partners.schemas.base import Answered, Distinct
 
 
 class Decline(StrictModel):
     """Why the partner does not take the person on."""
 
-    reasons: Annotated[
-        tuple[Annotated[str, code_of(DECLINE_REASONS, "reason")], ...],
-        BY_VALUE,
-        Field(min_length=1, max_length=10),
-        AfterValidator(_distinct),
-    ]
+    reasons: Annotated[Distinct[Annotated[str, code_of(DECLINE_REASONS, "reason")]], Field(min_length=1, max_length=10)]
 
 
 class Close(StrictModel):
     """How the partner's work with the person ended."""
 
     outcome: Annotated[str, code_of(OUTCOMES, "outcome")]
+
+
+class Recall(StrictModel):
+    """Why hub staff take it back."""
+
+    reason: Annotated[str, code_of(RECALL_REASONS, "reason")]
 
 
 class OnwardSummary(Answered):
@@ -47,7 +44,10 @@ class OnwardSummary(Answered):
 
 
 class DisclosureBody(Answered):
-    """The person's fields that the gate allows this partner. `hash` is SHA-256 of `fields` as JSON, keys sorted."""
+    """The person's fields that the gate allows this partner.
+
+    `hash` is SHA-256 of `fields` as JSON, keys sorted; where other services are told of, with `other_services` in it.
+    """
 
     id: UUID
     disclosed_at: datetime
@@ -57,22 +57,38 @@ class DisclosureBody(Answered):
 
 
 class OnwardDetail(OnwardSummary):
-    """An onward referral with what is disclosed."""
+    """An onward referral with what is disclosed.
 
+    `other_services` are the names of those that help the person too, where the hub tells of them.
+    """
+
+    other_services: tuple[str, ...]
     disclosure: DisclosureBody
 
 
+class Coded(Answered):
+    """A code and what it means."""
+
+    code: str
+    text: str
+
+
 class ActionBody(Answered):
-    """One thing that a partner may do, or the codes of why not."""
+    """One thing that a partner may do, or the codes of why not.
+
+    `options` are the codes that go with it: the reasons of `decline`, the outcomes of `close`.
+    """
 
     name: str
     allowed: bool
     reasons: tuple[str, ...]
+    options: list[Coded]
 
 
 class Actions(Answered):
-    """What may be done now."""
+    """What may be done now. `reasons` are why it stands where it stands."""
 
     status: str
     version: int
+    reasons: list[Coded]
     actions: list[ActionBody]

@@ -8,14 +8,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, union_all, update
 
 from hubkit.db import Rows, Tx, table_of
+from services.partners.model import VERIFICATION, Sought, Status
 from services.partners.store import onward
+from services.partners.tables.cases import OnwardReferral
 from services.partners.tables.delivery import Attempt, Delivery, Endpoint
 
 _DELIVERY = table_of(Delivery)
 _ATTEMPT = table_of(Attempt)
 _ENDPOINT = table_of(Endpoint)
+_ONWARD = table_of(OnwardReferral)
 _WAITING = ("queued", "parked")
-_NEWS = ("endpoint_id", "onward_referral_id", "type")
+_NEWS = ("endpoint_id", "onward_referral_id", "type", "number")
 
 
 async def add(tx: Tx, rows: Rows) -> set[UUID]:
@@ -25,7 +28,7 @@ async def add(tx: Tx, rows: Rows) -> set[UUID]:
 
 
 async def revive(tx: Tx, rows: Rows) -> None:
-    """Queue again what stands as stopped, found by endpoint, onward referral and type."""
+    """Queue again what stands as stopped, found by endpoint, onward referral, type and number."""
     same = and_(*(_DELIVERY.c[name] == bindparam(f"_{name}") for name in _NEWS))
     fresh = {"state": "queued", "reason": None, "failures": 0, "lease_token": None}
     statement = update(_DELIVERY).where(same, _DELIVERY.c.state == "stopped")
@@ -33,11 +36,19 @@ async def revive(tx: Tx, rows: Rows) -> None:
     await tx.run(statement, [{f"_{name}": row[name] for name in _NEWS} for row in rows])
 
 
-async def due(tx: Tx, shares: Mapping[UUID, int]) -> Sequence[Row[Any]]:
-    """Return what may be claimed: for each endpoint at most its share, oldest first. Locks nothing."""
+async def due(tx: Tx, shares: Mapping[UUID, int], pending: Collection[UUID]) -> Sequence[Row[Any]]:
+    """Return what may be claimed: for each endpoint at most its share, oldest first. Locks nothing.
+
+    To a pending endpoint only its challenge goes.
+    """
     parts = [
         select(_DELIVERY)
-        .where(_DELIVERY.c.endpoint_id == endpoint_id, _DELIVERY.c.state == "queued", _DELIVERY.c.due_at <= tx.now)
+        .where(
+            _DELIVERY.c.endpoint_id == endpoint_id,
+            _DELIVERY.c.state == "queued",
+            _DELIVERY.c.due_at <= tx.now,
+            *((_DELIVERY.c.type == VERIFICATION,) if endpoint_id in pending else ()),
+        )
         .order_by(_DELIVERY.c.due_at)
         .limit(share)
         .subquery()
@@ -81,14 +92,60 @@ async def stop_each(tx: Tx, reasons: Mapping[UUID, str]) -> None:
     await tx.run(statement, [{"_id": key, "_reason": reason} for key, reason in reasons.items()])
 
 
-async def stop_news(tx: Tx, onward_ids: Collection[UUID], type: str, reason: str) -> None:
-    """Stop what waits of one type, as `stop_each`."""
+async def stop_news(tx: Tx, onward_ids: Collection[UUID], types: Collection[str], reason: str) -> None:
+    """Stop what waits of these types, as `stop_each`."""
     statement = update(_DELIVERY).where(
         tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
-        _DELIVERY.c.type == type,
+        _DELIVERY.c.type.in_(sorted(types)),
         _DELIVERY.c.state.in_(_WAITING),
     )
     await tx.run(statement.values(state="stopped", reason=reason, changed_at=tx.now))
+
+
+async def lock_own(tx: Tx, partner_id: UUID, endpoint_id: UUID, type: str) -> None:
+    """Lock what waits of one type at a partner's endpoint: before the endpoint itself, as whoever records results."""
+    query = select(_DELIVERY.c.id).where(
+        _DELIVERY.c.endpoint_id == endpoint_id,
+        _DELIVERY.c.partner_id == partner_id,
+        _DELIVERY.c.type == type,
+        _DELIVERY.c.state.in_(_WAITING),
+    )
+    await tx.rows(query.order_by(_DELIVERY.c.id).with_for_update())
+
+
+async def stop_own(tx: Tx, endpoint_id: UUID, type: str, reason: str) -> None:
+    """Stop what waits of one type at one endpoint, as `stop_each`."""
+    statement = update(_DELIVERY).where(
+        _DELIVERY.c.endpoint_id == endpoint_id, _DELIVERY.c.type == type, _DELIVERY.c.state.in_(_WAITING)
+    )
+    await tx.run(statement.values(state="stopped", reason=reason, changed_at=tx.now))
+
+
+async def leased_news(tx: Tx, endpoint_id: UUID) -> bool:
+    """Return whether an attempt at this endpoint may be under way, other than of its challenge."""
+    query = select(_DELIVERY.c.id).where(
+        _DELIVERY.c.endpoint_id == endpoint_id,
+        _DELIVERY.c.type != VERIFICATION,
+        _DELIVERY.c.lease_token.is_not(None),
+        _DELIVERY.c.due_at > tx.now,
+    )
+    return await tx.row(query.limit(1)) is not None
+
+
+async def waiting_unverified(tx: Tx, type: str) -> Sequence[UUID]:
+    """Return onward referrals that are ready and whose news of this type waits for an endpoint to be verified."""
+    query = (
+        select(_ONWARD.c.id)
+        .join(_DELIVERY, _DELIVERY.c.onward_referral_id == _ONWARD.c.id)
+        .join(_ENDPOINT, _ENDPOINT.c.id == _DELIVERY.c.endpoint_id)
+        .where(
+            _ENDPOINT.c.status == "pending",
+            _DELIVERY.c.type == type,
+            _DELIVERY.c.state == "queued",
+            _ONWARD.c.status == Status.READY.value,
+        )
+    )
+    return [row[0] for row in await tx.rows(query.limit(500))]
 
 
 async def begun(tx: Tx, onward_ids: Collection[UUID], type: str) -> Sequence[Row[Any]]:
@@ -110,7 +167,7 @@ async def stranded(tx: Tx) -> Sequence[Row[Any]]:
 
 
 async def elsewhere(tx: Tx, onward_ids: Collection[UUID], type: str) -> set[UUID]:
-    """Return those onward referrals whose news of one type a live endpoint has, or waits for."""
+    """Return those onward referrals whose news of one type a verified endpoint has, or waits for."""
     query = (
         select(_DELIVERY.c.onward_referral_id)
         .join(_ENDPOINT, _ENDPOINT.c.id == _DELIVERY.c.endpoint_id)
@@ -118,7 +175,7 @@ async def elsewhere(tx: Tx, onward_ids: Collection[UUID], type: str) -> set[UUID
             tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
             _DELIVERY.c.type == type,
             _DELIVERY.c.state.in_((*_WAITING, "delivered")),
-            _ENDPOINT.c.status != "deleted",
+            _ENDPOINT.c.status.in_(("active", "paused")),
         )
     )
     return {row[0] for row in await tx.rows(query)}
@@ -145,11 +202,26 @@ async def unpark(tx: Tx, endpoint_id: UUID, reasons: Sequence[str]) -> None:
 
 async def replay(tx: Tx, delivery_ids: Collection[UUID] | None, states: Sequence[str]) -> int:
     """Queue deliveries in these states afresh, those named or all, at active endpoints; returns how many."""
-    active = select(_ENDPOINT.c.id).where(_ENDPOINT.c.status == "active")
-    conditions: list[ColumnElement[bool]] = [_DELIVERY.c.state.in_(states), _DELIVERY.c.endpoint_id.in_(active)]
+    conditions = _replayable(states)
     if delivery_ids is not None:
         conditions.append(tx.among(_DELIVERY.c.id, delivery_ids))
     return await _requeue(tx, *conditions)
+
+
+async def replay_since(
+    tx: Tx, partner_id: UUID, states: Collection[str], since: datetime, endpoint_id: UUID | None
+) -> int:
+    """Queue a partner's deliveries in these states afresh that were made since a moment, at its active endpoints."""
+    conditions = [*_replayable(states), _DELIVERY.c.partner_id == partner_id, _DELIVERY.c.created_at >= since]
+    if endpoint_id is not None:
+        conditions.append(_DELIVERY.c.endpoint_id == endpoint_id)
+    return await _requeue(tx, *conditions)
+
+
+def _replayable(states: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return what holds of all that may be sent again; a challenge is not, since there are new ones."""
+    active = select(_ENDPOINT.c.id).where(_ENDPOINT.c.status == "active")
+    return [_DELIVERY.c.state.in_(states), _DELIVERY.c.endpoint_id.in_(active), _DELIVERY.c.type != VERIFICATION]
 
 
 async def _requeue(tx: Tx, *conditions: ColumnElement[bool]) -> int:
@@ -158,15 +230,15 @@ async def _requeue(tx: Tx, *conditions: ColumnElement[bool]) -> int:
     return (await tx.run(statement)).rowcount
 
 
-async def find(
-    tx: Tx, *, partner_id: UUID | None, state: str | None, after: UUID | None, limit: int
-) -> Sequence[Row[Any]]:
+async def find(tx: Tx, wanted: Sought, *, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
     """Return deliveries in the order they were made, from the one behind `after` on."""
     query = select(_DELIVERY)
-    if partner_id is not None:
-        query = query.where(_DELIVERY.c.partner_id == partner_id)
-    if state is not None:
-        query = query.where(_DELIVERY.c.state == state)
+    for name in ("partner_id", "state", "endpoint_id", "onward_referral_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(_DELIVERY.c[name] == value)
+    if wanted.since is not None:
+        query = query.where(_DELIVERY.c.created_at >= wanted.since)
     if after is not None:
         query = query.where(_DELIVERY.c.id > after)
     return await tx.rows(query.order_by(_DELIVERY.c.id).limit(limit))
@@ -180,6 +252,12 @@ async def one(tx: Tx, partner_id: UUID, delivery_id: UUID) -> Row[Any] | None:
         .where(_DELIVERY.c.id == delivery_id, _DELIVERY.c.partner_id == partner_id)
     )
     return await tx.row(query)
+
+
+async def attempts_of(tx: Tx, delivery_id: UUID) -> Sequence[Row[Any]]:
+    """Return the attempts of a delivery, oldest first."""
+    query = select(_ATTEMPT).where(_ATTEMPT.c.delivery_id == delivery_id)
+    return await tx.rows(query.order_by(_ATTEMPT.c.number, _ATTEMPT.c.id))
 
 
 async def counts(tx: Tx) -> dict[str, int]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, exists, func, or_, select, update
 
 from hubkit.db import Rows, Tx, table_of
+from services.partners.model import VERIFICATION
 from services.partners.policy.breaker import Breaker
 from services.partners.tables.delivery import Delivery, Endpoint
 
@@ -49,13 +50,19 @@ async def locked(tx: Tx, endpoint_ids: Collection[UUID]) -> Sequence[Row[Any]]:
 
 
 async def with_due(tx: Tx) -> Sequence[Row[Any]]:
-    """Return active endpoints with something to claim and no open breaker, the one that waited longest first."""
+    """Return endpoints with something to claim and no open breaker, the one that waited longest first.
+
+    They are active, or pending with their challenge to be sent.
+    """
     is_due = (
-        _DELIVERY.c.endpoint_id == _ENDPOINT.c.id, _DELIVERY.c.state == "queued", _DELIVERY.c.due_at <= tx.now
-    )  # fmt: skip
+        _DELIVERY.c.endpoint_id == _ENDPOINT.c.id,
+        _DELIVERY.c.state == "queued",
+        _DELIVERY.c.due_at <= tx.now,
+        or_(_ENDPOINT.c.status == "active", _DELIVERY.c.type == VERIFICATION),
+    )
     oldest = select(func.min(_DELIVERY.c.due_at)).where(*is_due).scalar_subquery()
     query = select(_ENDPOINT).where(
-        _ENDPOINT.c.status == "active",
+        _ENDPOINT.c.status.in_(("active", "pending")),
         or_(_ENDPOINT.c.open_until.is_(None), _ENDPOINT.c.open_until <= tx.now),
         exists().where(*is_due),
     )

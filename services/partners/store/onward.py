@@ -14,7 +14,7 @@ from services.partners.tables.cases import OnwardReferral
 _onward = table_of(OnwardReferral).c
 _NAMES = tuple(field.name for field in fields(Onward))
 _COLUMNS = tuple(_onward[name] for name in _NAMES)
-_CHANGING = ("id", "status", "version", "reasons", "outcome", "changed_at", "ready_at", "sent_at")
+_CHANGING = ("id", "status", "version", "reasons", "outcome", "basis", "changed_at", "ready_at", "sent_at")
 
 
 async def add(tx: Tx, rows: Sequence[Onward], *, looked: bool = False) -> set[UUID]:
@@ -60,6 +60,16 @@ async def sent_to(tx: Tx, partner_id: UUID, status: str | None, after: UUID | No
     query = select(*_COLUMNS).where(_onward.partner_id == partner_id, _onward.sent_at.is_not(None))
     if status is not None:
         query = query.where(_onward.status == status)
+    if after is not None:
+        query = query.where(_onward.id > after)
+    return await _read(tx, query.order_by(_onward.id).limit(limit))
+
+
+async def of_case(
+    tx: Tx, case_id: UUID, statuses: Collection[Status], *, after: UUID | None = None, limit: int | None = None
+) -> list[Onward]:
+    """Return the onward referrals of a case that stand in one of `statuses`, in the order they were asked for."""
+    query = select(*_COLUMNS).where(_onward.case_id == case_id, _onward.status.in_(statuses))
     if after is not None:
         query = query.where(_onward.id > after)
     return await _read(tx, query.order_by(_onward.id).limit(limit))

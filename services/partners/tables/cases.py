@@ -3,14 +3,18 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Index, Uuid, text
+from sqlalchemy import Column, ForeignKey, Index, Uuid, false, text
 from sqlmodel import Field
 
 from services.partners.tables.base import CODES, Base
 
 
 class CaseFacts(Base, table=True):
-    """The newest version of a case that was heard of. Its row lock orders permits and withdrawals."""
+    """The newest version of a case that was heard of. Its row lock orders permits and withdrawals.
+
+    `source_organisation` referred the person. `restricted_to` (partner ids, null: not restricted) and `safe_address`
+    are set by staff; `case_protection` holds who set them and why.
+    """
 
     __tablename__ = "case_facts"
 
@@ -19,11 +23,19 @@ class CaseFacts(Base, table=True):
     version: int
     status: str = Field(max_length=16)
     crime_category: str | None = Field(None, max_length=64)
+    markers: list[str] | None = Field(sa_column=Column(CODES))
+    age: int | None = None
+    source_organisation: str | None = Field(None, max_length=64)
+    restricted_to: list[str] | None = Field(sa_column=Column(CODES))
+    safe_address: bool = Field(False, sa_column_kwargs={"server_default": false()})
     changed_at: datetime
 
 
 class Consent(Base, table=True):
-    """One recorded decision of the person; never changed, never deleted. `source_key` keeps repeats of events out."""
+    """One recorded decision of the person; never changed, never deleted. `source_key` keeps repeats of events out.
+
+    A draft decides nothing. `giver_note` (who gave it, where that is not the person) is sealed.
+    """
 
     __tablename__ = "consent"
     __table_args__ = (Index("ix_consent_case", "case_id"),)
@@ -39,6 +51,17 @@ class Consent(Base, table=True):
     recorded_at: datetime
     expires_at: datetime | None = None
     recorded_by: str | None = Field(None, max_length=128)
+    purpose: str | None = Field(None, max_length=32)
+    giver: str | None = Field(None, max_length=16)
+    giver_note: bytes | None = None
+    capacity: str | None = Field(None, max_length=16)
+    competence: str | None = Field(None, max_length=24)
+    best_interests: bool = Field(False, sa_column_kwargs={"server_default": false()})
+    language: str | None = Field(None, max_length=16)
+    interpreter: str | None = Field(None, max_length=16)
+    wording_version: str | None = Field(None, max_length=64)
+    taken_by: str | None = Field(None, max_length=64)
+    is_draft: bool = Field(False, sa_column_kwargs={"server_default": false()})
     created_at: datetime
 
 
@@ -58,10 +81,12 @@ class OnwardReferral(Base, table=True):
     kind: str = Field(max_length=64)
     partner_id: UUID
     service_id: UUID
+    team: str | None = Field(None, max_length=64)
     status: str = Field(max_length=20)
     version: int
     reasons: list[str] = Field(sa_column=Column(CODES, nullable=False))
     outcome: str | None = Field(None, max_length=40)
+    basis: str | None = Field(None, max_length=40)
     created_at: datetime
     changed_at: datetime
     ready_at: datetime | None = None
@@ -94,16 +119,25 @@ class Permit(Base, table=True):
 
 
 class Disclosure(Base, table=True):
-    """Which fields went to a partner, on what grounds. `hash` is SHA-256 of the canonical JSON that was answered."""
+    """Which fields went to a partner, on what grounds. `hash` is SHA-256 of the canonical JSON that was answered.
+
+    `what` is the hub's word for it: case_data or referral_data. With `safeguarding_id` it stands on that decision,
+    which also takes the agreement's place where none is in force. `assessment_version` is the version of the case whose
+    assessment went out; 0 for none.
+    """
 
     __tablename__ = "disclosure"
-    __table_args__ = (Index("ix_disclosure_onward", "onward_referral_id"),)
+    __table_args__ = (
+        Index("ix_disclosure_onward", "onward_referral_id"),
+        Index("ix_disclosure_case", "case_id", "id"),
+    )
 
     id: UUID = Field(primary_key=True)
     onward_referral_id: UUID
     case_id: UUID
     partner_id: UUID
     client_id: str = Field(max_length=128)
+    what: str = Field(max_length=16)
     fields: list[str] = Field(sa_column=Column(CODES, nullable=False))
     hash: str = Field(max_length=64)
     basis: str = Field(max_length=40)
@@ -111,5 +145,32 @@ class Disclosure(Base, table=True):
     agreement_version: int
     consent_ids: list[str] = Field(sa_column=Column(CODES, nullable=False))
     permit_id: UUID
+    safeguarding_id: UUID | None = None
     referral_version: int
+    assessment_version: int = Field(0, sa_column_kwargs={"server_default": "0"})
     disclosed_at: datetime
+
+
+class AccessRequest(Base, table=True):
+    """Somebody asked for data of a case otherwise than by an onward referral, and what was decided; never changed.
+
+    `explanation` is what staff wrote about the ground, sealed: it may be about the person.
+    """
+
+    __tablename__ = "access_request"
+    __table_args__ = (Index("ix_access_request_case", "case_id", "id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column=Column(Uuid, ForeignKey("case_facts.case_id"), nullable=False))
+    requester: str = Field(max_length=64)
+    what: str = Field(max_length=40)
+    held_by: str = Field(max_length=80)
+    outcome: str = Field(max_length=16)
+    reason: str | None = Field(None, max_length=80)
+    basis: str | None = Field(None, max_length=40)
+    ground: str | None = Field(None, max_length=40)
+    explanation: bytes | None = None
+    decided_by: str | None = Field(None, max_length=80)
+    approved_by: str | None = Field(None, max_length=80)
+    client_id: str = Field(max_length=128)
+    decided_at: datetime

@@ -13,8 +13,9 @@ class Endpoint(Base, table=True):
     """A partner's webhook address, its keys (sealed) and its circuit breaker.
 
     `types` null means all. `keys` and `previous_keys` are sealed JSON of the `whsec_` and `whsk_` keys; the previous
-    ones sign too until `previous_until`. While `openings` is above 0 the breaker is open: nothing is sent before
-    `open_until`, and then one probe.
+    ones sign too until `previous_until`. `status` is pending until the endpoint has answered its `challenge`, then
+    active, paused or deleted; `verified_at` is when it last answered. While `openings` is above 0 the breaker is open:
+    nothing is sent before `open_until`, and then one probe.
     """
 
     __tablename__ = "endpoint"
@@ -26,6 +27,8 @@ class Endpoint(Base, table=True):
     types: list[str] | None = Field(sa_column=Column(CODES))
     status: str = Field(max_length=16)
     reason: str | None = Field(None, max_length=40)
+    challenge: str | None = Field(None, max_length=64)
+    verified_at: datetime | None = None
     public_key: str = Field(max_length=64)
     keys: bytes
     previous_keys: bytes | None = None
@@ -42,14 +45,18 @@ class Endpoint(Base, table=True):
 class Delivery(Base, table=True):
     """One piece of news for one endpoint; its id is the `webhook-id` of every attempt.
 
+    News of the endpoint itself (`endpoint.…`) is of no onward referral: its own id stands in the place of one, so that
+    the same rule keeps repeats out.
+
     A queued delivery may be claimed from `due_at` on. A claim sets `lease_token` and moves `due_at` to the end of the
     lease, so that a delivery whose sender died comes back by itself; only the holder of the token may write a failure.
-    `attempts` counts all that were ever made, `failures` those since it was last queued afresh.
+    `attempts` counts all that were ever made, `failures` those since it was last queued afresh. `number` tells news of
+    one type apart that comes more than once.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
-        UniqueConstraint("endpoint_id", "onward_referral_id", "type", name="uq_delivery_news"),
+        UniqueConstraint("endpoint_id", "onward_referral_id", "type", "number", name="uq_delivery_news"),
         Index(
             "ix_delivery_due",
             "endpoint_id",
@@ -72,6 +79,7 @@ class Delivery(Base, table=True):
     partner_id: UUID
     onward_referral_id: UUID
     type: str = Field(max_length=40)
+    number: int = Field(0, sa_column_kwargs={"server_default": "0"})
     body: bytes
     urgent: bool
     state: str = Field(max_length=16)

@@ -16,12 +16,13 @@ from sqlalchemy import select
 from hubkit.auth import Caller
 from hubkit.clock import ManualClock
 from hubkit.crypto import Keyring, new_keyring
-from hubkit.db import Database, table_of
+from hubkit.db import Database, Tx, table_of
 from hubkit.egress import WebhookClient
 from hubkit.ids import new_id
 from hubkit.profiles import load_profile
 from services.partners.actions.deliveries import Notice, enqueue
 from services.partners.actions.deps import Deps
+from services.partners.actions.directory import Offer, store_services
 from services.partners.actions.endpoints import NewKeys, register_endpoint
 from services.partners.actions.permits import verdicts_for, write_permits
 from services.partners.jobs import Dispatcher
@@ -46,6 +47,7 @@ class World:
     clock: ManualClock
     deps: Deps
     callers: dict[UUID, Caller] = field(default_factory=dict)
+    services: dict[UUID, UUID] = field(default_factory=dict)
 
     async def partner(self) -> UUID:
         """Add a partner with an agreement in force."""
@@ -61,13 +63,18 @@ class World:
         async with self.db.transaction() as tx:
             await tx.insert(Partner, [row])
             await tx.insert(Agreement, [agreement])
+            [service] = await store_services(tx, partner_id, [Offer(name="Example", kind=KIND)])
+        self.services[partner_id] = service["id"]
         self.callers[partner_id] = Caller("client", organisation, frozenset({"webhooks:manage"}))
         return partner_id
 
-    async def endpoint(self, partner_id: UUID, url: str, types: Sequence[str] | None = None) -> NewKeys:
-        """Register an endpoint as the partner would."""
+    async def endpoint(
+        self, partner_id: UUID, url: str, types: Sequence[str] | None = None, *, pending: bool = False
+    ) -> NewKeys:
+        """Register an endpoint as the partner would, and take it as verified unless it is to stay `pending`."""
+        register = register_endpoint if pending else register_verified
         async with self.db.transaction() as tx:
-            return await register_endpoint(tx, self.deps, self.callers[partner_id], url, types)
+            return await register(tx, self.deps, self.callers[partner_id], url, types)
 
     async def ready(self, partner_id: UUID, count: int = 1) -> list[UUID]:
         """Add onward referrals that the gate allows."""
@@ -81,8 +88,8 @@ class World:
         }  # fmt: skip
         rows = [
             {"id": new_id(), "pathway_id": new_id(), "case_id": case_id, "referral_id": referral_id, "kind": KIND,
-             "partner_id": partner_id, "service_id": new_id(), "status": "ready", "version": 1, "reasons": [],
-             "created_at": NOW, "changed_at": NOW, "ready_at": NOW}
+             "partner_id": partner_id, "service_id": self.services[partner_id], "status": "ready", "version": 1,
+             "reasons": [], "created_at": NOW, "changed_at": NOW, "ready_at": NOW}
             for _ in range(count)
         ]  # fmt: skip
         async with self.db.transaction() as tx:
@@ -145,6 +152,15 @@ class World:
         await until(stand)
 
 
+async def register_verified(tx: Tx, deps: Deps, caller: Caller, url: str, types: Sequence[str] | None) -> NewKeys:
+    """Register an endpoint as if it had answered its challenge, without a trace of one."""
+    made = await register_endpoint(tx, deps, caller, url, types)
+    news, table = table_of(Delivery), table_of(Endpoint)
+    await tx.run(news.delete().where(news.c.endpoint_id == made.endpoint.id))
+    await tx.run(table.update().where(table.c.id == made.endpoint.id).values(status="active"))
+    return made
+
+
 async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 5.0) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + timeout_s
@@ -161,8 +177,9 @@ async def open_world(url: str, **options: Any):  # type: ignore[no-untyped-def]
     async with db._writer.begin() as conn:
         await conn.run_sync(METADATA.create_all)
     deps = Deps(
-        profile=_PROFILE, keyring=Keyring.parse(_KEYS), intake=cast("Any", None), issuer=cast("Any", None),
-        clock=clock, public_url="https://hub.example.org", cursor_key=b"k" * 32, allow_private_endpoints=True,
+        profile_at=lambda _now: _PROFILE, keyring=Keyring.parse(_KEYS), intake=cast("Any", None),
+        issuer=cast("Any", None), clock=clock,
+        public_url="https://hub.example.org", cursor_key=b"k" * 32, allow_private_endpoints=True,
         **options,
     )  # fmt: skip
     try:

@@ -18,9 +18,17 @@ from hubkit import migrations
 from hubkit.auth import Caller, InternalIssuer, new_signing_key
 from hubkit.bus import LocalBus
 from hubkit.clock import ManualClock
-from hubkit.contracts import BY_TYPE, CaseExcludedV1, CaseOpenedV1, CaseTriagedV1, Event, OnwardReferralRequestedV1
+from hubkit.contracts import (
+    BY_TYPE,
+    CaseClosedV1,
+    CaseExcludedV1,
+    CaseOpenedV1,
+    CaseTriagedV1,
+    Event,
+    OnwardReferralRequestedV1,
+)
 from hubkit.contracts.case import DecisionFacts
-from hubkit.contracts.profile import Basis, Channel, Profile, Sharing
+from hubkit.contracts.profile import Basis, Profile
 from hubkit.contracts.referral import ConsentFacts
 from hubkit.crypto import Keyring, new_keyring
 from hubkit.db import Database, Tx
@@ -31,8 +39,9 @@ from hubkit.ids import new_id
 from hubkit.inbox import Deferred
 from hubkit.messaging import OUTBOX
 from hubkit.service import Ports
-from services.partners.actions.cases import exclude_cases, open_cases
+from services.partners.actions.cases import close_cases, exclude_cases, open_cases
 from services.partners.actions.deps import Deps
+from services.partners.actions.directory import Offer, store_services
 from services.partners.actions.onward import request_onward
 from services.partners.app import create
 from services.partners.model import Onward
@@ -53,6 +62,7 @@ class Intake:
         self.asked: list[dict[str, Any]] = []
         self.tokens: list[str] = []
         self.is_away = False
+        self.version = 1
 
     async def request(
         self, method: str, path: str, *, headers: HeaderSource = (), body: Body = None, timeout_s: float = 10.0
@@ -63,22 +73,28 @@ class Intake:
         if self.is_away:
             raise UnavailableError
         self.asked.append(orjson.loads(body))
+        version = self.version
         self.tokens.append(dict(headers)["authorization"].removeprefix("Bearer "))
         if self.before is not None:
             await self.before()
         fields = {name: PERSON.get(name) for name in self.asked[-1]["fields"]}
-        answer = {"referral_id": self.asked[-1]["referral_id"], "version": 1, "fields": fields}
+        answer = {"referral_id": self.asked[-1]["referral_id"], "version": version, "fields": fields}
         return InternalResponse(200, (), orjson.dumps(answer))
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
 
-def profile(basis: Basis | None = "agreement_in_place") -> Profile:
-    sharing = (Sharing(hop="hub_to_partner", basis=basis),)
-    return Profile(
-        id="test", name="Test hub", version="1", channels=(Channel(channel="police_automatic"),), sharing=sharing
-    )
+def profile(basis: Basis | None = "agreement_in_place", **parts: Any) -> Profile:
+    """Return a small hub's profile; `parts` are given as in its file."""
+    values = {
+        "id": "test",
+        "name": "Test hub",
+        "version": "1",
+        "channels": [{"channel": "police_automatic"}],
+        "sharing": [{"hop": "hub_to_partner", "basis": basis}],
+    }
+    return Profile.model_validate(values | parts)
 
 
 def consent(decision: str = "given", **changes: Any) -> ConsentFacts:
@@ -115,6 +131,10 @@ def excluded(case_id: UUID, version: int) -> CaseExcludedV1:
     )
 
 
+def closed(case_id: UUID, version: int) -> CaseClosedV1:
+    return CaseClosedV1(case_id=case_id, referral_id=case_id, version=version, reason="done", closed_at=NOW)
+
+
 def event(data: Any) -> Event[Any]:
     return Event(id=new_id(), type=data.TYPE, source="test", subject="test", time=NOW, data=data)
 
@@ -129,12 +149,15 @@ class World:
     deps: Deps
     partners: dict[str, UUID] = field(default_factory=dict)
     agreements: dict[str, UUID] = field(default_factory=dict)
+    services: dict[str, UUID] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, db: Database, clock: ManualClock, basis: Basis | None = "agreement_in_place") -> "World":
+    def make(
+        cls, db: Database, clock: ManualClock, basis: Basis | None = "agreement_in_place", **parts: Any
+    ) -> "World":
         intake = Intake()
         deps = Deps(
-            profile=profile(basis),
+            profile_at=lambda _now: profile(basis, **parts),
             keyring=Keyring.parse(FIELD_KEYS),
             intake=intake,
             issuer=InternalIssuer("partners", new_signing_key("partners-1")),
@@ -149,6 +172,8 @@ class World:
         """Add a partner of a kind with one agreement."""
         async with self.db.transaction() as tx:
             self.partners[kind], self.agreements[kind] = await add_partner(tx, kind, **agreement)
+            [service] = await registry.services_of(tx, [self.partners[kind]])
+            self.services[kind] = service.id
         return self.partners[kind]
 
     async def open_case(self, *consents: ConsentFacts, **changes: Any) -> UUID:
@@ -165,6 +190,10 @@ class World:
         async with self.db.transaction() as tx:
             await exclude_cases(tx, self.deps, [event(excluded(case_id, version))])
 
+    async def close(self, case_id: UUID, version: int = 2) -> None:
+        async with self.db.transaction() as tx:
+            await close_cases(tx, self.deps, [event(closed(case_id, version))])
+
     def requested(self, case_id: UUID, kind: str = "counselling") -> OnwardReferralRequestedV1:
         return OnwardReferralRequestedV1(
             onward_referral_id=new_id(),
@@ -173,7 +202,7 @@ class World:
             referral_id=case_id,
             kind=kind,
             partner_id=self.partners[kind],
-            service_id=new_id(),
+            service_id=self.services[kind],
         )
 
     async def request(self, case_id: UUID, kind: str = "counselling") -> UUID:
@@ -219,6 +248,7 @@ async def add_partner(tx: Tx, kind: str, *, status: str = "active", **agreement:
         "changed_at": tx.now,
     }
     await registry.add_agreements(tx, [terms | agreement])
+    await store_services(tx, partner_id, [Offer(name=f"Test {kind} service", kind=kind)])
     return partner_id, agreement_id
 
 
@@ -258,12 +288,12 @@ class Running(World):
 
 
 @contextlib.asynccontextmanager
-async def running(url: str, folder: Path, **settings: Any) -> AsyncIterator[Running]:
-    """Run the service over a database; on its bus there is nobody else."""
+async def running(url: str, folder: Path, hub: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Running]:
+    """Run the service over a database, with further parts of its profile; on its bus there is nobody else."""
     await migrations.upgrade("services.partners", url)
     gateway = InternalIssuer("gateway", new_signing_key("gateway-1"))
     path = folder / "profile.yaml"
-    path.write_text(json.dumps(profile().model_dump(mode="json")))
+    path.write_text(json.dumps(profile(**hub or {}).model_dump(mode="json")))
     values: dict[str, Any] = {
         "environment": "development",
         "database_url": url,

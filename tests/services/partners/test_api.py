@@ -10,6 +10,7 @@ from hubkit.auth import route_guards
 from hubkit.contracts import AgreementChangedV1, ConsentRecordedV1, ConsentWithdrawnV1
 from hubkit.ids import new_id
 from services.partners.actions.permits import permits_for, settle_permits
+from services.partners.model import DECLINE_REASONS
 from tests.services.partners.support import Running, consent
 from tests.services.partners.test_onward import add_endpoint, deliveries
 
@@ -36,21 +37,22 @@ async def test_a_partner_reads_accepts_and_closes(partners: Running) -> None:
     listed = await partners.call("GET", "/v1/onward-referrals", "onward:read")
     assert [item["id"] for item in listed.json()["items"]] == [str(onward_id)]
     read = await partners.call("GET", path, "onward:read")
-    assert (read.status_code, read.headers["etag"]) == (200, '"2"')
+    assert (read.status_code, read.headers["etag"]) == (200, '"3"')
     body = read.json()
-    assert (body["status"], body["kind"], body["version"]) == ("sent", "counselling", 2)
+    assert (body["status"], body["kind"], body["version"]) == ("received", "counselling", 3)
     assert body["disclosure"]["fields"]["given_name"] == "Alex"
     assert body["disclosure"]["basis"] == "consent"
     assert body["sent_at"] == "2026-11-19T09:00:00Z"
-    accepted = await partners.call("POST", f"{path}/accept", "onward:write", if_match='"2"')
-    assert (accepted.status_code, accepted.json()["status"], accepted.headers["etag"]) == (200, "accepted", '"3"')
-    begun = await partners.call("POST", f"{path}/progress", "onward:write", if_match='"3"')
+    accepted = await partners.call("POST", f"{path}/accept", "onward:write", if_match='"3"')
+    assert (accepted.status_code, accepted.json()["status"], accepted.headers["etag"]) == (200, "accepted", '"4"')
+    begun = await partners.call("POST", f"{path}/progress", "onward:write", if_match='"4"')
     assert begun.json()["status"] == "in_support"
-    closed = await partners.call("POST", f"{path}/close", "onward:write", {"outcome": "completed"}, if_match='"4"')
+    closed = await partners.call("POST", f"{path}/close", "onward:write", {"outcome": "completed"}, if_match='"5"')
     assert (closed.json()["status"], closed.json()["outcome"]) == ("closed", "completed")
     said = [(each.TYPE, getattr(each, "status", None)) for each in await partners.said(onward_id)]
     assert said == [
         ("onward_referral.sent.v1", "sent"),
+        ("onward_referral.received.v1", "received"),
         ("disclosure.made.v1", None),
         ("onward_referral.accepted.v1", "accepted"),
         ("onward_referral.accepted.v1", "in_support"),
@@ -77,9 +79,71 @@ async def test_if_match_is_needed_and_must_be_right(partners: Running) -> None:
     assert (await partners.call("POST", path, "onward:write")).status_code == 428
     assert (await partners.call("POST", path, "onward:write", if_match='"1"')).status_code == 412
     assert (await partners.call("POST", path, "onward:write", if_match='"2"')).status_code == 200
-    assert (await partners.call("POST", path, "onward:write", if_match='"2"')).status_code == 412
     again = await partners.call("POST", path, "onward:write", if_match='"3"')
     assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+
+
+async def test_the_same_answer_again_changes_nothing_and_another_one_is_too_late(partners: Running) -> None:
+    onward_id = await partners.request(await partners.open_case(consent()))
+    path = f"/v1/onward-referrals/{onward_id}"
+    reasons = {"reasons": ["capacity_full"]}
+    first = await partners.call("POST", f"{path}/decline", "onward:write", reasons, if_match='"2"')
+    again = await partners.call("POST", f"{path}/decline", "onward:write", reasons, if_match='"2"')
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = {"reasons": ["outside_area"]}
+    for move, body in (("decline", other), ("accept", None)):
+        late = await partners.call("POST", f"{path}/{move}", "onward:write", body, if_match='"2"')
+        assert late.status_code == 412
+    assert [each.status for each in await partners.said(onward_id)] == ["sent", "declined"]
+
+
+async def test_a_partner_says_that_it_arrived_as_often_as_it_likes(partners: Running) -> None:
+    onward_id = await partners.request(await partners.open_case(consent()))
+    path = f"/v1/onward-referrals/{onward_id}"
+    for _ in range(2):
+        arrived = await partners.call("POST", f"{path}/receive", "onward:write")
+        assert (arrived.status_code, arrived.json()["status"], arrived.headers["etag"]) == (200, "received", '"3"')
+    await partners.call("POST", f"{path}/decline", "onward:write", {"reasons": ["capacity_full"]}, if_match='"3"')
+    late = await partners.call("POST", f"{path}/receive", "onward:write")
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+    assert [each.status for each in await partners.said(onward_id)] == ["sent", "received", "declined"]
+    stranger = await partners.call("POST", f"{path}/receive", "onward:write", kind="idva")
+    assert stranger.status_code == 404
+
+
+async def test_staff_take_back_what_a_partner_has_accepted(partners: Running) -> None:
+    await add_endpoint(partners)
+    onward_id = await partners.request(await partners.open_case(consent()))
+    path = f"/v1/onward-referrals/{onward_id}"
+    await partners.call("POST", f"{path}/accept", "onward:write", if_match='"1"')
+    assert (await partners.call("POST", f"{path}/recall", "onward:write", {"reason": "not_needed"})).status_code == 403
+    unknown = await partners.call("POST", f"{path}/recall", "cases:write", {"reason": "no_answer"})
+    assert (unknown.status_code, unknown.json()["errors"][0]["code"]) == (422, "unknown_code")
+    for _ in range(2):
+        recalled = await partners.call("POST", f"{path}/recall", "cases:write", {"reason": "unsafe_for_person"})
+        assert (recalled.status_code, recalled.json()["status"], recalled.json()["version"]) == (200, "recalled", 4)
+    said = (await partners.said(onward_id))[-1]
+    assert (said.TYPE, said.status, said.reasons) == (
+        "onward_referral.withdrawn.v1", "recalled", ("unsafe_for_person",)
+    )  # fmt: skip
+    assert (onward_id, "onward_referral.withdrawn") in [(row[0], row[1]) for row in await deliveries(partners)]
+    refused = await partners.call("GET", path, "onward:read")
+    assert (refused.status_code, refused.json()["code"]) == (403, "unsafe_for_person")
+    actions = (await partners.call("GET", f"{path}/actions", "onward:read onward:write")).json()
+    assert actions["reasons"] == [{"code": "unsafe_for_person", "text": "it would not be safe for the person"}]
+    assert {each["allowed"] for each in actions["actions"]} == {False}
+
+
+async def test_what_has_ended_is_not_recalled(partners: Running) -> None:
+    onward_id = await partners.request(await partners.open_case(consent()))
+    path = f"/v1/onward-referrals/{onward_id}"
+    await partners.call("POST", f"{path}/decline", "onward:write", {"reasons": ["capacity_full"]}, if_match='"2"')
+    late = await partners.call("POST", f"{path}/recall", "cases:write", {"reason": "not_needed"})
+    assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+    missing = await partners.call(
+        "POST", f"/v1/onward-referrals/{new_id()}/recall", "cases:write", {"reason": "not_needed"}
+    )
+    assert missing.status_code == 404
 
 
 async def test_an_answer_may_come_before_the_webhooks_own_answer_is_written(partners: Running) -> None:
@@ -94,11 +158,12 @@ async def test_an_answer_may_come_before_the_webhooks_own_answer_is_written(part
     assert [each.status for each in await partners.said(onward_id)] == ["sent", "accepted"]
 
 
-async def test_ten_answers_at_once_and_one_is_taken(partners: Running) -> None:
+async def test_ten_answers_at_once_are_one(partners: Running) -> None:
     onward_id = await partners.request(await partners.open_case(consent()))
     path = f"/v1/onward-referrals/{onward_id}/accept"
     answers = await asyncio.gather(*(partners.call("POST", path, "onward:write", if_match='"2"') for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
+    assert {(answer.status_code, answer.json()["version"]) for answer in answers} == {(200, 3)}
+    assert [each.status for each in await partners.said(onward_id)] == ["sent", "accepted"]
 
 
 async def test_actions_say_what_may_be_done_now_and_why_not_the_rest(partners: Running) -> None:
@@ -107,13 +172,17 @@ async def test_actions_say_what_may_be_done_now_and_why_not_the_rest(partners: R
     answer = await partners.call("GET", path, "onward:read onward:write")
     assert answer.headers["etag"] == '"2"'
     assert [(each["name"], each["allowed"], each["reasons"]) for each in answer.json()["actions"]] == [
+        ("receive", True, []),
         ("accept", True, []),
         ("decline", True, []),
         ("progress", False, ["wrong_state"]),
         ("close", False, ["wrong_state"]),
     ]
     without = (await partners.call("GET", path, "onward:read")).json()["actions"]
-    assert without[0] == {"name": "accept", "allowed": False, "reasons": ["insufficient_scope"]}
+    assert without[1] == {"name": "accept", "allowed": False, "reasons": ["insufficient_scope"], "options": []}
+    decline = next(each for each in answer.json()["actions"] if each["name"] == "decline")
+    assert {"code": "capacity_full", "text": "it has no room"} in decline["options"]
+    assert {each["code"] for each in decline["options"]} == set(DECLINE_REASONS)
 
 
 async def test_another_partners_onward_referral_does_not_exist(partners: Running) -> None:
@@ -222,7 +291,7 @@ async def test_a_refusal_ends_what_waited(partners: Running) -> None:
     ("change", "code"),
     [
         ({"hop": "anywhere"}, "unknown_code"),
-        ({"decision": "not_asked"}, "unknown_code"),
+        ({"decision": "maybe"}, "unknown_code"),
         ({"recipients": ["somebody"]}, "unknown_recipient"),
         ({"data_categories": ["shoe_size"]}, "unknown_code"),
         ({"data_categories": []}, "data_categories_missing"),

@@ -14,6 +14,7 @@ from hubkit.db import table_of
 from hubkit.errors import ForbiddenError, NotFoundError, UnavailableError
 from hubkit.ids import new_id
 from services.partners.actions.disclose import Disclosed, read_onward_referral
+from services.partners.actions.permits import PERMIT_LIFETIME
 from services.partners.model import Status
 from services.partners.store import registry
 from services.partners.tables.cases import Disclosure, Permit
@@ -75,7 +76,7 @@ async def test_reading_before_the_webhooks_answer_is_written_counts_as_sent(worl
     await add_endpoint(world)
     onward_id = await world.request(await world.open_case(consent()))
     disclosed = await read(world, onward_id)
-    assert (disclosed.row.status, disclosed.row.version) == (Status.SENT, 2)
+    assert (disclosed.row.status, disclosed.row.version) == (Status.RECEIVED, 3)
 
 
 async def test_another_partners_is_not_found(world: World) -> None:
@@ -134,7 +135,7 @@ async def test_an_agreement_that_ends_at_midnight_stops_the_next_reading(world: 
     with pytest.raises(ForbiddenError) as refused:
         await read(world, onward_id)
     assert refused.value.reason == "agreement_expired"
-    assert (await world.row(onward_id)).status is Status.SENT
+    assert (await world.row(onward_id)).status is Status.RECEIVED
 
 
 async def test_a_narrower_consent_narrows_the_next_reading(world: World) -> None:
@@ -152,3 +153,17 @@ async def test_when_intake_is_away_nothing_is_recorded_and_the_permit_is_settled
         await read(world, onward_id)
     assert await rows(world, Disclosure) == []
     assert all(permit.settled_at is not None for permit in await rows(world, Permit))
+
+
+async def test_a_reading_that_outlives_its_permit_discloses_nothing(world: World) -> None:
+    onward_id = await world.request(await world.open_case(consent()))
+
+    async def stand_still() -> None:
+        world.clock.advance(PERMIT_LIFETIME)
+
+    world.intake.before = stand_still
+    with pytest.raises(UnavailableError):
+        await read_onward_referral(world.db, world.deps, caller(), onward_id)
+    world.intake.before = None
+    assert (await read_onward_referral(world.db, world.deps, caller(), onward_id)).basis == "consent"
+    assert len(await rows(world, Disclosure)) == 1

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import httpx
+import orjson
 import pytest
 from sqlalchemy import update
 
@@ -16,7 +18,7 @@ from hubkit.ids import new_id
 from hubkit.web import new_app
 from services.partners.api.webhooks import router
 from services.partners.tables.delivery import Delivery, Endpoint
-from tests.services.partners.delivery_support import World, open_world
+from tests.services.partners.delivery_support import World, dispatching, open_world, receiving, status, until
 
 ISSUER = InternalIssuer("gateway", new_signing_key(prefix="gateway-"))
 
@@ -36,10 +38,16 @@ class Client:
         return await self.http.request(method, path, json=body, headers=headers)
 
     async def register(self, url: str = "http://127.0.0.1:9/hook") -> dict[str, Any]:
+        """Register an endpoint; it stays pending."""
         answer = await self.call("POST", "/v1/webhook-endpoints", {"url": url})
         assert answer.status_code == 201
         found: dict[str, Any] = answer.json()
         return found
+
+    async def verified(self) -> dict[str, Any]:
+        """Register an endpoint and take it as verified; its challenge is not among the deliveries."""
+        made = (await self.world.endpoint(self.partner, "http://127.0.0.1:9/hook")).endpoint
+        return {"id": str(made.id)}
 
 
 @pytest.fixture
@@ -73,7 +81,7 @@ async def test_registering_shows_the_secret_once(client: Client) -> None:
     made = await client.register("http://127.0.0.1:9/hook")
     assert made["secret"].startswith("whsec_")
     assert made["public_key"].startswith("whpk_")
-    assert (made["status"], made["types"]) == ("active", None)
+    assert (made["status"], made["types"]) == ("pending", None)
     listed = (await client.call("GET", "/v1/webhook-endpoints")).json()["items"]
     assert [row["id"] for row in listed] == [made["id"]]
     assert "secret" not in listed[0]
@@ -141,16 +149,21 @@ async def test_a_deleted_endpoint_is_gone(client: Client) -> None:
         ("POST", "/v1/webhook-endpoints/{endpoint}/rotate-secret"),
         ("POST", "/v1/webhook-endpoints/{endpoint}/resume"),
         ("DELETE", "/v1/webhook-endpoints/{endpoint}"),
+        ("POST", "/v1/webhook-endpoints/{endpoint}/verify"),
+        ("POST", "/v1/webhook-endpoints/{endpoint}/test"),
+        ("PUT", "/v1/webhook-endpoints/{endpoint}"),
+        ("GET", "/v1/webhook-deliveries/{delivery}"),
         ("POST", "/v1/webhook-deliveries/{delivery}/replay"),
     ],
 )
 async def test_what_belongs_to_another_partner_is_not_there(
     client: Client, other: Client, method: str, path: str
 ) -> None:
-    made = await client.register()
+    made = await client.verified()
     await client.world.notify(client.partner)
     (delivery,) = await client.world.deliveries()
-    answer = await other.call(method, path.format(endpoint=made["id"], delivery=delivery.id))
+    body = {"url": "http://127.0.0.1:9/mine"} if method == "PUT" else {} if path.endswith("verify") else None
+    answer = await other.call(method, path.format(endpoint=made["id"], delivery=delivery.id), body)
     assert answer.status_code == 404
     assert (await other.call("GET", "/v1/webhook-endpoints")).json()["items"] == []
     assert (await other.call("GET", "/v1/webhook-deliveries")).json()["items"] == []
@@ -165,7 +178,7 @@ async def test_another_scope_or_no_partner_is_forbidden(client: Client) -> None:
 
 
 async def test_deliveries_are_listed_in_pages_and_by_state(client: Client) -> None:
-    await client.register()
+    await client.verified()
     await client.world.notify(client.partner, 5)
     seen: list[str] = []
     query = "limit=2"
@@ -182,7 +195,7 @@ async def test_deliveries_are_listed_in_pages_and_by_state(client: Client) -> No
 
 
 async def test_a_parked_delivery_can_be_replayed_and_a_queued_one_not(client: Client) -> None:
-    await client.register()
+    await client.verified()
     await client.world.notify(client.partner)
     (delivery,) = await client.world.deliveries()
     path = f"/v1/webhook-deliveries/{delivery.id}/replay"
@@ -196,7 +209,7 @@ async def test_a_parked_delivery_can_be_replayed_and_a_queued_one_not(client: Cl
 
 
 async def test_nothing_is_replayed_to_a_paused_endpoint_until_it_is_resumed(client: Client) -> None:
-    made = await client.register()
+    made = await client.verified()
     await client.world.notify(client.partner)
     (delivery,) = await client.world.deliveries()
     async with client.world.db.transaction() as tx:
@@ -210,3 +223,123 @@ async def test_nothing_is_replayed_to_a_paused_endpoint_until_it_is_resumed(clie
     assert (resumed.json()["status"], resumed.json()["reason"]) == ("active", None)
     assert [row.state for row in await client.world.deliveries()] == ["queued"]
     assert [row.openings for row in await client.world.endpoints()] == [0]
+
+
+async def test_a_delivery_shows_its_attempts_and_deliveries_are_found_by_what_they_are_of(client: Client) -> None:
+    made = await client.verified()
+    world = client.world
+    first, second = await world.notify(client.partner, 2)
+    world.clock.advance(timedelta(minutes=5))
+    (third,) = await world.notify(client.partner)
+    async with dispatching(world):
+        await until(lambda: _attempted(world, 3))
+    found = (await client.call("GET", f"/v1/webhook-deliveries?onward_referral_id={second}")).json()["items"]
+    assert [row["onward_referral_id"] for row in found] == [str(second)]
+    shown = (await client.call("GET", f"/v1/webhook-deliveries/{found[0]['id']}")).json()
+    assert (shown["state"], shown["last_error"], len(shown["made"])) == ("queued", "refused", 1)
+    assert shown["made"][0] | {"duration_ms": 0} == {
+        "number": 1, "started_at": "2026-11-21T12:05:00Z", "duration_ms": 0, "status": None, "error_class": "refused",
+    }  # fmt: skip
+    since = "2026-11-21T12:05:00%2B00:00"
+    for query, expected in (
+        (f"since={since}", [third]),
+        (f"endpoint_id={made['id']}", [first, second, third]),
+        (f"endpoint_id={first}", []),
+        ("state=parked", []),
+    ):
+        items = (await client.call("GET", f"/v1/webhook-deliveries?{query}")).json()["items"]
+        assert [row["onward_referral_id"] for row in items] == [str(each) for each in expected], query
+    assert (await client.call("GET", "/v1/webhook-deliveries?since=yesterday")).status_code == 422
+
+
+async def _attempted(world: World, count: int) -> bool:
+    return len(await world.attempts()) >= count
+
+
+async def test_many_are_replayed_since_a_moment_through_todays_gate(client: Client) -> None:
+    made = await client.verified()
+    world = client.world
+    await world.notify(client.partner, 2)
+    world.clock.advance(timedelta(hours=1))
+    kept, refused = await world.notify(client.partner), await world.notify(client.partner)
+    async with world.db.transaction() as tx:
+        await tx.run(update(table_of(Delivery)).values(state="delivered"))
+        await tx.run(
+            update(table_of(Delivery)).where(table_of(Delivery).c.onward_referral_id == kept[0]).values(state="parked")
+        )
+    path, body = "/v1/webhook-deliveries/replay", {"since": "2026-11-21T13:00:00+00:00", "endpoint_id": made["id"]}
+    assert (await client.call("POST", path, body)).json() == {"queued": 1}
+    assert (await client.call("POST", path, {**body, "states": ["parked", "delivered"]})).json() == {"queued": 1}
+    await world.withdraw_consent(refused[0])
+    async with dispatching(world):
+        await until(lambda: _attempted(world, 1))
+        await world.states(stopped=1, delivered=2, queued=1)
+    assert len(await world.attempts()) == 1
+    for wrong in ({}, {**body, "states": ["queued"]}, {**body, "states": []}, {**body, "since": "2026-11-21T13:00:00"}):
+        assert (await client.call("POST", path, wrong)).status_code == 422
+    async with world.db.transaction() as tx:
+        await tx.run(update(table_of(Endpoint)).values(status="pending"))
+    answer = await client.call("POST", path, body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "endpoint_not_active")
+
+
+async def test_nobody_replays_or_sees_what_is_anothers(client: Client, other: Client) -> None:
+    made = await client.verified()
+    await client.world.notify(client.partner)
+    async with client.world.db.transaction() as tx:
+        await tx.run(update(table_of(Delivery)).values(state="parked"))
+    body = {"since": "2026-11-21T00:00:00+00:00"}
+    assert (await other.call("POST", "/v1/webhook-deliveries/replay", body)).json() == {"queued": 0}
+    answer = await other.call("POST", "/v1/webhook-deliveries/replay", {**body, "endpoint_id": made["id"]})
+    assert answer.status_code == 404
+
+
+async def test_a_test_event_goes_to_an_active_endpoint_and_concerns_nobody(client: Client) -> None:
+    async with receiving(status(200)) as receiver, dispatching(client.world):
+        made = await client.register(receiver.url)
+        path = f"/v1/webhook-endpoints/{made['id']}/test"
+        early = await client.call("POST", path)
+        assert (early.status_code, early.json()["code"]) == (409, "endpoint_not_active")
+        await until(lambda: _attempted(client.world, 1))
+        word = orjson.loads(receiver.received[0].body)["data"]["challenge"]
+        verified = await client.call("POST", f"/v1/webhook-endpoints/{made['id']}/verify", {"challenge": word})
+        assert verified.json()["status"] == "active"
+        for _ in range(2):
+            sent = await client.call("POST", path)
+            assert (sent.status_code, sent.json()["type"], sent.json()["onward_referral_id"]) == (
+                202, "endpoint.test", None,
+            )  # fmt: skip
+        await client.world.states(delivered=3)
+    assert orjson.loads(receiver.received[2].body)["data"] == {"endpoint_id": made["id"]}
+
+
+async def test_a_partner_is_held_to_its_domains(client: Client) -> None:
+    path = f"/v1/partners/{client.partner}/webhook-domains"
+    set_ = await client.call("PUT", path, {"domains": ["Partner.example", "xn--bcher-kva.example"]}, "directory:write")
+    assert set_.json() == {"domains": ["partner.example", "xn--bcher-kva.example"]}
+    assert (await client.call("GET", path, scope="directory:write")).json() == set_.json()
+    assert (await client.call("PUT", path, {"domains": []})).status_code == 403
+    for host, expected in (
+        ("partner.example", 201), ("hooks.partner.example", 201),
+        ("evilpartner.example", 422), ("partner.example.evil.example", 422), ("other.example", 422),
+    ):  # fmt: skip
+        answer = await client.call("POST", "/v1/webhook-endpoints", {"url": f"https://{host}/hook"})
+        assert answer.status_code == expected, host
+        if expected == 422:
+            assert answer.json()["errors"][0]["code"] == "domain_not_allowed"
+    made = (await client.call("GET", "/v1/webhook-endpoints")).json()["items"][0]
+    moved = await client.call("PUT", f"/v1/webhook-endpoints/{made['id']}", {"url": "https://other.example/hook"})
+    assert moved.json()["errors"][0] == {
+        "pointer": "/url", "code": "domain_not_allowed",
+        "detail": "The host is not under a domain that was agreed with you",
+    }  # fmt: skip
+    wrong = await client.call("PUT", path, {"domains": ["ok.example", "127.0.0.1", "a.example:22"]}, "directory:write")
+    found = [(each["pointer"], each["code"]) for each in wrong.json()["errors"]]
+    assert found == [("/domains/1", "ip_address_not_allowed"), ("/domains/2", "port_not_allowed")]
+
+
+async def test_the_hub_is_no_partners_address(client: Client) -> None:
+    client.world.deps = replace(client.world.deps, allow_private_endpoints=False)
+    client.http._transport.app.state.deps = client.world.deps  # type: ignore[attr-defined]
+    answer = await client.call("POST", "/v1/webhook-endpoints", {"url": "https://hub.example.org/v1/referrals"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "own_address")

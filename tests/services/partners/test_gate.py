@@ -46,9 +46,11 @@ def question(**changes: Any) -> Question:
     asked = Question(
         hop="hub_to_partner",
         purpose="counselling",
-        case_is_open=True,
+        case_status="open",
         crime_category="burglary.residential",
         partner=replace(partner, **changes.pop("partner", {})),
+        shares="case_data",
+        is_told=False,
         consents=(CONSENT,),
         hop_basis="agreement_in_place",
         now=NOW,
@@ -77,8 +79,22 @@ def test_agreement_and_consent_that_cover_it_allow_it() -> None:
     )
 
 
+def test_a_closed_case_is_refused_to_whom_had_not_been_told_before() -> None:
+    assert reasons(question(case_status="closed")) == ("case_closed",)
+    assert isinstance(decide(question(case_status="closed", is_told=True)), Allowed)
+    for status in ("excluded", None):
+        assert reasons(question(case_status=status, is_told=True)) == ("case_excluded",)
+
+
+def test_a_service_with_which_nothing_is_shared_gets_nothing() -> None:
+    assert reasons(question(shares="nothing")) == ("data_category_not_covered",)
+    verdict = decide(question(shares="referral_data"))
+    assert isinstance(verdict, Allowed)
+    assert verdict.what == "referral_data"
+
+
 def test_an_excluded_case_is_refused() -> None:
-    assert reasons(question(case_is_open=False)) == ("case_excluded",)
+    assert reasons(question(case_status="excluded")) == ("case_excluded",)
 
 
 def test_a_ring_fence_stands_whatever_is_agreed() -> None:
@@ -207,7 +223,10 @@ def test_without_a_consent_basis_the_agreement_alone_allows_and_an_objection_sto
     assert isinstance(verdict, Allowed)
     assert (verdict.basis, verdict.consent_ids) == (basis, ())
     assert verdict.fields == tuple(
-        name for category, names in DATA_CATEGORIES.items() if category != "narrative" for name in names
+        name
+        for category, names in DATA_CATEGORIES.items()
+        if category not in ("narrative", "assessment")
+        for name in names
     )
     for decision in ("refused", "withdrawn"):
         asked = question(agreement=agreement, hop_basis=basis, consents=(consent(decision=decision),))
@@ -223,7 +242,7 @@ def test_nothing_that_both_cover_is_refused() -> None:
 
 def test_every_reason_is_listed() -> None:
     asked = question(
-        case_is_open=False,
+        case_status=None,
         partner={"is_active": False, "agreements": (replace(AGREEMENT, status="suspended", purposes=frozenset()),)},
         consents=(),
     )
@@ -287,7 +306,7 @@ questions = st.builds(
     Question,
     hop=st.just("hub_to_partner"),
     purpose=kinds,
-    case_is_open=st.sampled_from([True, True, False]),
+    case_status=st.sampled_from(["open", "open", "closed", "excluded", "unheard_of", None]),
     crime_category=st.sampled_from([None, "burglary.residential", "sexual.rape"]),
     partner=st.none()
     | st.builds(
@@ -297,6 +316,8 @@ questions = st.builds(
         ring_fenced=st.sampled_from([False, False, True]),
         agreements=st.lists(agreements, max_size=3).map(tuple),
     ),
+    shares=st.sampled_from(["case_data", "referral_data", "nothing", "unheard_of"]),
+    is_told=st.booleans(),
     consents=st.lists(consents, max_size=4).map(tuple),
     hop_basis=bases,
     now=st.just(NOW),
@@ -310,7 +331,9 @@ def test_nothing_is_allowed_without_a_valid_agreement_and_where_needed_a_valid_c
     if isinstance(verdict, Refused):
         assert verdict.reasons
         return
-    assert asked.case_is_open
+    assert asked.case_status == "open" or (asked.case_status == "closed" and asked.is_told)
+    assert verdict.what == asked.shares
+    assert asked.shares in ("case_data", "referral_data")
     assert asked.partner is not None
     assert asked.partner.is_active
     assert not asked.partner.ring_fenced

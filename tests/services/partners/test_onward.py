@@ -15,21 +15,23 @@ from hubkit.contracts import (
     OnwardReferralWithdrawnV1,
 )
 from hubkit.db import table_of
+from hubkit.errors import ForbiddenError
 from hubkit.ids import new_id
+from services.partners.actions import disclose
 from services.partners.actions.answers import Answer, answer
-from services.partners.actions.endpoints import register_endpoint
 from services.partners.actions.onward import mark_sent, recall_onward, refuse, request_onward
 from services.partners.actions.permits import permits_for, settle_permits
 from services.partners.model import Status
 from services.partners.store import registry
 from services.partners.tables.cases import Consent, OnwardReferral, Permit
 from services.partners.tables.delivery import Delivery
+from tests.services.partners.delivery_support import register_verified
 from tests.services.partners.support import NOW, World, caller, consent, event
 
 
 async def add_endpoint(world: World, kind: str = "counselling") -> None:
     async with world.db.transaction() as tx:
-        await register_endpoint(tx, world.deps, caller(kind), "http://127.0.0.1:9/hook", None)
+        await register_verified(tx, world.deps, caller(kind), "http://127.0.0.1:9/hook", None)
 
 
 async def deliveries(world: World) -> list[tuple[UUID, str, str]]:
@@ -110,7 +112,7 @@ async def test_a_request_for_an_excluded_case_is_refused(world: World) -> None:
 
 async def test_a_partner_that_is_not_known_is_refused(world: World) -> None:
     case_id = await world.open_case(consent())
-    world.partners["idva"] = new_id()
+    world.partners["idva"], world.services["idva"] = new_id(), new_id()
     assert "agreement_missing" in (await world.row(await world.request(case_id, "idva"))).reasons
 
 
@@ -170,6 +172,74 @@ async def test_exclusion_withdraws_what_waits_for_consent_and_tells_nobody(world
     await world.exclude(case_id)
     assert (await world.row(onward_id)).status is Status.WITHDRAWN
     assert await deliveries(world) == []
+
+
+async def test_closing_withdraws_what_was_not_sent_and_leaves_the_rest_with_the_partners(world: World) -> None:
+    await world.add_partner("idva", crimes_excluded=["sexual"])
+    await add_endpoint(world)
+    case_id = await world.open_case(consent(recipients=("idva",)), crime_category="burglary.residential")
+    sent, waiting = await world.request(case_id, "idva"), await world.request(case_id)
+    await world.close(case_id)
+    assert ((await world.row(sent)).status, (await world.row(waiting)).status) == ("sent", "withdrawn")
+    assert (await world.row(waiting)).reasons[0] == "case_closed"
+    assert await deliveries(world) == []
+    async with world.db.transaction() as tx:
+        row = await answer(tx, caller("idva"), sent, Answer("accept", 2))
+    assert row.status is Status.ACCEPTED
+    read = await disclose.read_onward_referral(world.db, world.deps, caller("idva"), sent)
+    assert read.fields["given_name"] == "Alex"
+
+
+async def test_closing_stops_a_webhook_that_waits_and_tells_who_may_know(world: World) -> None:
+    await add_endpoint(world)
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    await world.close(case_id)
+    assert (await world.row(onward_id)).reasons == ("case_closed",)
+    assert await deliveries(world) == [
+        (onward_id, "onward_referral.sent", "stopped"),
+        (onward_id, "onward_referral.withdrawn", "queued"),
+    ]
+    with pytest.raises(ForbiddenError) as refused:
+        await disclose.read_onward_referral(world.db, world.deps, caller(), onward_id)
+    assert refused.value.reason == "case_closed"
+
+
+async def test_a_closed_case_refers_to_nobody_until_it_is_triaged_again(world: World) -> None:
+    case_id = await world.open_case(consent())
+    await world.close(case_id)
+    refused = await world.request(case_id)
+    assert ((await world.row(refused)).status, (await world.row(refused)).reasons) == ("refused", ("case_closed",))
+    await world.triage(case_id, 3, consent())
+    assert (await world.row(await world.request(case_id))).status == "sent"
+    assert (await world.row(refused)).status == "refused"
+
+
+async def test_a_withdrawal_reaches_partners_of_a_closed_case(world: World) -> None:
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    await world.close(case_id)
+    await world.triage(case_id, 1, consent("withdrawn", recorded_at=NOW))
+    row = await world.row(onward_id)
+    assert (row.status, row.reasons) == ("withdrawn", ("consent_withdrawn",))
+
+
+async def test_an_exclusion_of_a_closed_case_takes_back_everything(world: World) -> None:
+    case_id = await world.open_case(consent())
+    onward_id = await world.request(case_id)
+    await world.close(case_id)
+    await world.exclude(case_id, 3)
+    assert (await world.row(onward_id)).reasons == ("case_excluded",)
+
+
+async def test_team_and_basis_are_kept(world: World) -> None:
+    case_id = await world.open_case()
+    asked = world.requested(case_id).model_copy(update={"team": "fraud"})
+    await world.take(asked)
+    row = await world.row(asked.onward_referral_id)
+    assert (row.team, row.basis) == ("fraud", None)
+    await world.triage(case_id, 2, consent())
+    assert (await world.row(asked.onward_referral_id)).basis == "consent"
 
 
 async def test_a_permit_is_for_what_may_be_told_and_ends_after_20_seconds(world: World) -> None:
@@ -268,7 +338,7 @@ async def test_recalled_one_is_withdrawn_with_its_reason_and_the_partner_is_told
     async with world.db.transaction() as tx:
         assert await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id))]) == []
     row = await world.row(onward_id)
-    assert (row.status, row.reasons) == (Status.WITHDRAWN, ("no_answer",))
+    assert (row.status, row.reasons) == (Status.EXPIRED, ("no_answer",))
     assert isinstance((await world.said(onward_id))[-1], OnwardReferralWithdrawnV1)
     assert await deliveries(world) == [(onward_id, "onward_referral.withdrawn", "queued")]
 
@@ -299,5 +369,5 @@ async def test_recall_takes_back_what_two_partners_took_up(world: World) -> None
     async with world.db.transaction() as tx:
         await recall_onward(tx, world.deps, [event(recalled(onward_id, case_id, "accepted_elsewhere"))])
     row = await world.row(onward_id)
-    assert (row.status, row.reasons) == (Status.WITHDRAWN, ("accepted_elsewhere",))
+    assert (row.status, row.reasons) == (Status.RECALLED, ("accepted_elsewhere",))
     assert await deliveries(world) == [(onward_id, "onward_referral.withdrawn", "queued")]

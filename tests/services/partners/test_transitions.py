@@ -6,7 +6,15 @@ import pytest
 
 from services.partners.model import Status
 from services.partners.policy.gate import Allowed, Refused
-from services.partners.policy.transitions import LIVE, PARTNER_MOVES, TRANSITIONS, after_gate, may, reconsidered
+from services.partners.policy.transitions import (
+    LIVE,
+    PARTNER_MOVES,
+    TAKEN_BACK,
+    TRANSITIONS,
+    after_gate,
+    may,
+    reconsidered,
+)
 
 YES = Allowed(("given_name",), "consent", UUID(int=1), 1, ())
 
@@ -16,15 +24,19 @@ def test_the_table_covers_every_state() -> None:
 
 
 def test_what_has_ended_never_moves() -> None:
-    assert set(Status) - LIVE == {Status.REFUSED, Status.DECLINED, Status.WITHDRAWN, Status.CLOSED}
+    assert set(Status) - LIVE == {Status.REFUSED, Status.DECLINED, Status.CLOSED} | TAKEN_BACK
 
 
-def test_every_stored_live_state_can_be_withdrawn() -> None:
-    assert {status for status in Status if may(status, Status.WITHDRAWN)} == LIVE - {Status.REQUESTED}
+@pytest.mark.parametrize("to", sorted(TAKEN_BACK))
+def test_every_stored_live_state_can_be_taken_back(to: Status) -> None:
+    assert {status for status in Status if may(status, to)} == LIVE - {Status.REQUESTED}
 
 
 def test_nothing_moves_backwards() -> None:
-    order = [Status.REQUESTED, Status.AWAITING_CONSENT, Status.READY, Status.SENT, Status.ACCEPTED, Status.IN_SUPPORT]
+    order = [
+        Status.REQUESTED, Status.AWAITING_CONSENT, Status.READY, Status.SENT, Status.RECEIVED, Status.ACCEPTED,
+        Status.IN_SUPPORT,
+    ]  # fmt: skip
     for position, status in enumerate(order):
         # Before it is sent, the person's or the agreement's change may make it wait again.
         earlier = set(order[:position]) - ({Status.AWAITING_CONSENT} if status is Status.READY else set())
@@ -55,7 +67,12 @@ def test_an_excluded_case_takes_back_everything_live(status: Status) -> None:
     assert reconsidered(status, Refused(("case_excluded", "consent_missing"))) is Status.WITHDRAWN
 
 
-@pytest.mark.parametrize("status", [Status.READY, Status.SENT, Status.ACCEPTED, Status.IN_SUPPORT])
+@pytest.mark.parametrize("status", [Status.AWAITING_CONSENT, Status.READY])
+def test_a_closed_case_takes_back_what_nobody_was_told_of(status: Status) -> None:
+    assert reconsidered(status, Refused(("case_closed", "consent_missing"))) is Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.SENT, Status.RECEIVED, Status.ACCEPTED, Status.IN_SUPPORT])
 def test_a_withdrawal_takes_back_what_was_told_and_an_ended_agreement_does_not(status: Status) -> None:
     assert reconsidered(status, Refused(("agreement_expired", "consent_withdrawn"))) is Status.WITHDRAWN
     assert reconsidered(status, Refused(("consent_refused",))) is Status.WITHDRAWN

@@ -1,0 +1,73 @@
+"""The payloads that partners receive: thin, so that what they say of a person is nothing.
+
+`schemas/events.py` describes each of them for the catalogue.
+"""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+
+def onward(
+    type: str,
+    now: datetime,
+    about: tuple[UUID, str],
+    public_url: str,
+    *,
+    acknowledge_by: datetime | None = None,
+    number: int = 0,
+) -> bytes:
+    """Return what happened to which onward referral, and where it can be read through the gate.
+
+    Parameters
+    ----------
+    about
+        The onward referral, and the kind of support that it is for.
+    acknowledge_by
+        Until when the partner is to say what it did with the data.
+    number
+        Which one it is, where news of this type comes more than once.
+    """
+    onward_id, kind = about
+    link = f"{public_url}/v1/onward-referrals/{onward_id}"
+    data: dict[str, Any] = {"onward_referral_id": str(onward_id), "kind": kind, "links": {"self": link}}
+    if number:
+        data["number"] = number
+    if acknowledge_by is not None:
+        data["acknowledge_by"] = acknowledge_by
+        data["links"]["acknowledgement"] = f"{link}/withdrawal-acknowledgement"
+    return _payload(type, now, data)
+
+
+def verification(type: str, now: datetime, endpoint_id: UUID, challenge: str, public_url: str) -> bytes:
+    """Return the question whether this address is the partner's: it answers with the challenge, or posts it back."""
+    link = f"{public_url}/v1/webhook-endpoints/{endpoint_id}/verify"
+    data = {"endpoint_id": str(endpoint_id), "challenge": challenge, "links": {"verify": link}}
+    return _payload(type, now, data)
+
+
+def test(type: str, now: datetime, endpoint_id: UUID) -> bytes:
+    """Return a piece of news that means nothing, for an endpoint to be tried with."""
+    return _payload(type, now, {"endpoint_id": str(endpoint_id)})
+
+
+def is_echo(answer: bytes, challenge: str | None) -> bool:
+    """Return whether an endpoint's answer to its verification is `{"challenge": …}` with the very challenge."""
+    try:
+        said = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(said, dict) and is_challenge(said.get("challenge"), challenge)
+
+
+def is_challenge(given: object, challenge: str | None) -> bool:
+    """Return whether `given` is the challenge that is open."""
+    return challenge is not None and isinstance(given, str) and hmac.compare_digest(given.encode(), challenge.encode())
+
+
+def _payload(type: str, now: datetime, data: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"type": type, "timestamp": now, "data": data}, option=orjson.OPT_UTC_Z)

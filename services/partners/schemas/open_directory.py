@@ -1,0 +1,75 @@
+"""What anybody may ask the public directory for."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from hubkit.contracts.codes import KINDS
+from hubkit.fields import Code, Id, Instant, StrictModel, code_of, text
+from services.partners.model import LANGUAGES, SORTS
+
+_DIGITS: Final = re.compile("[0-9]{1,6}")
+_MAX_PER_PAGE: Final = 100
+
+
+def _number(least: int, most: int) -> BeforeValidator:
+    def check(value: object) -> int:
+        number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= most:
+            return number
+        raise PydanticCustomError(
+            "out_of_range", "must be a whole number from {least} to {most}", {"least": least, "most": most}
+        )
+
+    return BeforeValidator(check)
+
+
+def _flag(value: object) -> bool:
+    if value in ("true", "false"):
+        return value == "true"
+    if isinstance(value, bool):
+        return value
+    raise PydanticCustomError("not_true_or_false", "must be true or false")
+
+
+_Age = Annotated[int, Field(ge=0, le=130), _number(0, 130)]
+
+
+class InLanguage(StrictModel):
+    """In which language: texts that are given in Welsh are Welsh with `cy`."""
+
+    language: Annotated[str, code_of(LANGUAGES, "language")] = "en"
+
+
+class Paged(StrictModel):
+    """Which page, counted from 1."""
+
+    page: Annotated[int, Field(ge=1, le=999_999), _number(1, 999_999)] = 1
+    per_page: Annotated[int, Field(ge=1, le=_MAX_PER_PAGE), _number(1, _MAX_PER_PAGE)] = 50
+
+
+class OrganisationsAsked(Paged, InLanguage):
+    """Which organisations."""
+
+
+class ServicesAsked(Paged, InLanguage):
+    """Which services. Parameters that this directory does not know are refused: an ignored filter would mislead.
+
+    `search` finds text as it is written, in names, descriptions and areas, in any case of letters. `area` is a code of
+    the Office for National Statistics; services without areas are for everywhere. Both ages are those of the people
+    who ask, inclusive. `full` adds what belongs to each service.
+    """
+
+    search: Annotated[str, text(200)] | None = None
+    kind: Annotated[str, code_of(KINDS, "kind")] | None = None
+    taxonomy_term_id: Id | None = None
+    taxonomy_id: Id | None = None
+    organization_id: Id | None = None
+    area: Code | None = None
+    minimum_age: _Age | None = None
+    maximum_age: _Age | None = None
+    modified_after: Instant | None = None
+    sort: Annotated[str, code_of(SORTS, "order")] = "added"
+    full: Annotated[bool, BeforeValidator(_flag), Field(json_schema_extra={"type": "boolean"})] = False

@@ -1,0 +1,190 @@
+"""1,000 withdrawals on each database raced against sending and reading, in four runs.
+
+Row 44 of the fault matrix: nothing is sent after a withdrawal is acknowledged, and its answer names exactly what had
+gone out before. The dispatcher and the receiver are real; only who intake knows is made up.
+"""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+
+from hubkit.clock import ManualClock, SteeredClock
+from hubkit.db import table_of
+from hubkit.egress import WebhookClient
+from hubkit.errors import HubError
+from hubkit.ids import new_id
+from services.partners.actions.cases import open_cases
+from services.partners.actions.consents import Decision, Recorded, record_consent
+from services.partners.actions.disclose import read_onward_referral
+from services.partners.jobs import Dispatcher
+from services.partners.model import SENT
+from services.partners.tables.cases import Disclosure, Permit
+from services.partners.tables.delivery import Attempt, Delivery
+from tests.services.partners.delivery_support import Receiver, receiving, register_verified
+from tests.services.partners.support import NOW, World, caller, consent, database, event, opened
+
+RACES = 250
+RETRY = timedelta(minutes=10)
+AT_ONCE = 20
+STAFF = caller("staff", "cases:write")
+
+
+@dataclass
+class Race:
+    """One person: the onward referral, when the withdrawal was acknowledged, and what its answer said."""
+
+    case_id: UUID
+    onward_id: UUID
+    acknowledged: float = 0.0
+    answer: Recorded | None = None
+    read: list[tuple[float, UUID]] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def hub(url: str, receiver: Receiver) -> AsyncIterator[World]:
+    """Run a dispatcher with one partner behind the receiver, by a clock that goes on."""
+    clock = cast("ManualClock", SteeredClock(NOW))
+    async with database(url, clock) as db:
+        world = World.make(db, clock)
+        await world.add_partner("counselling")
+        async with db.transaction() as tx:
+            await register_verified(tx, world.deps, caller(), receiver.url, None)
+        dispatcher = Dispatcher(db, world.deps, WebhookClient(allow_http=True, allow_private=True))
+        task = asyncio.create_task(dispatcher.run())
+        try:
+            yield world
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await dispatcher.aclose()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_path: Path, seed: int) -> None:
+    del tmp_path
+    chance = random.Random(seed)
+    arrived: dict[UUID, list[float]] = defaultdict(list)
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        hook = receiver.received[-1]
+        if b'"onward_referral.sent"' in hook.body:
+            arrived[hook.onward_id].append(time.monotonic())
+        await asyncio.sleep(chance.uniform(0, 0.02))
+        return web.Response(status=chance.choice([200, 200, 200, 503]))
+
+    async with receiving(answer) as receiver, hub(url, receiver) as world:
+
+        async def dawdle() -> None:
+            await asyncio.sleep(chance.uniform(0, 0.02))
+
+        world.intake.before = dawdle
+        limit = asyncio.Semaphore(AT_ONCE)
+        plans = [[chance.uniform(0, 0.06) for _ in range(3)] for _ in range(RACES)]
+
+        async def one(delays: list[float]) -> Race:
+            async with limit:
+                return await run(world, delays)
+
+        races = await asyncio.gather(*(one(delays) for delays in plans))
+        # What was refused with 503 would be tried again now, were it not stopped.
+        cast("SteeredClock", world.clock).hold(world.clock.now() + RETRY)
+        cast("SteeredClock", world.clock).go_on()
+        world.deps.handover.take(())
+        await asyncio.sleep(0.5)
+        facts = await read_facts(world)
+
+    assert len(races) == RACES
+    raced = 0
+    for race in races:
+        assert race.answer is not None
+        onward_id = race.onward_id
+        assert [at for at in arrived[onward_id] if at > race.acknowledged] == [], "sent after the acknowledgement"
+        assert [at for at, _ in race.read if at > race.acknowledged] == [], "read after the acknowledgement"
+        assert {each.id for each in race.answer.disclosures} == facts.disclosed[onward_id]
+        assert {id for _, id in race.read} <= facts.disclosed[onward_id]
+        assert {each.onward_referral_id for each in race.answer.deliveries} == (
+            {onward_id} if arrived[onward_id] else set()
+        )
+        assert sum(each.attempts for each in race.answer.deliveries) == len(arrived[onward_id])
+        assert bool(race.answer.acknowledgements) == bool(arrived[onward_id] or facts.disclosed[onward_id])
+        raced += bool(arrived[onward_id])
+    # Some went out before and some did not: otherwise there was no race.
+    assert RACES * 0.1 < raced < RACES * 0.98
+    check_permits(facts)
+
+
+async def run(world: World, delays: list[float]) -> Race:
+    """Ask, read and withdraw at once, each after its delay."""
+    case_id = new_id()
+    data = world.requested(case_id)
+    race = Race(case_id, data.onward_referral_id)
+    async with world.db.transaction() as tx:
+        await open_cases(tx, world.deps, [event(opened(case_id, consents=[consent()]))])
+
+    async def send() -> None:
+        await asyncio.sleep(delays[0])
+        await world.take(data)
+
+    async def read() -> None:
+        await asyncio.sleep(delays[1])
+        try:
+            found = await read_onward_referral(world.db, world.deps, caller(), race.onward_id)
+        except HubError:
+            return
+        race.read.append((time.monotonic(), found.id))
+
+    async def withdraw() -> None:
+        await asyncio.sleep(delays[2])
+        decision = Decision("hub_to_partner", "withdrawn", ("counselling",))
+        race.answer = await record_consent(world.db, world.deps, STAFF, case_id, decision)
+        race.acknowledged = time.monotonic()
+
+    await asyncio.gather(send(), read(), withdraw())
+    return race
+
+
+@dataclass
+class Facts:
+    """What the database holds at the end."""
+
+    disclosed: dict[UUID, set[UUID]]
+    disclosures: list[Any]
+    permits: dict[UUID, Any]
+    attempts: list[Any]
+
+
+async def read_facts(world: World) -> Facts:
+    """Read what went out and under which permits."""
+    attempt, delivery = table_of(Attempt), table_of(Delivery)
+    sent = select(attempt).join(delivery, delivery.c.id == attempt.c.delivery_id).where(delivery.c.type == SENT)
+    async with world.db.reading() as tx:
+        disclosures = list(await tx.rows(select(table_of(Disclosure))))
+        permits = {row.id: row for row in await tx.rows(select(table_of(Permit)))}
+        attempts = list(await tx.rows(sent))
+    disclosed: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in disclosures:
+        disclosed[row.onward_referral_id].add(row.id)
+    return Facts(disclosed, disclosures, permits, attempts)
+
+
+def check_permits(facts: Facts) -> None:
+    """Each attempt and each disclosure has a permit of its own that was valid at its moment."""
+    moments = [(row.permit_id, row.started_at) for row in facts.attempts]
+    moments += [(row.permit_id, row.disclosed_at) for row in facts.disclosures]
+    assert moments
+    assert len({permit_id for permit_id, _ in moments}) == len(moments)
+    for permit_id, at in moments:
+        permit = facts.permits[permit_id]
+        assert permit.issued_at <= at < permit.expires_at
