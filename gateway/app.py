@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from fastapi import FastAPI
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from gateway.actions import Deps
 from gateway.actions.clients import seed_demonstration
@@ -13,7 +13,8 @@ from gateway.actions.description import Description
 from gateway.actions.keys import ensure_signing_key, forget_assertions, refresh_identity
 from gateway.api import discovery, tokens
 from gateway.clients import upstreams
-from gateway.proxy import Proxy
+from gateway.policy.limits import Rate
+from gateway.proxy import OpenToAll, Proxy
 from gateway.settings import GatewaySettings
 from hubkit.auth import InternalIssuer
 from hubkit.crypto import Keyring
@@ -34,7 +35,11 @@ def create(settings: GatewaySettings | None = None, ports: Ports | None = None) 
         keyring=Keyring.parse(settings.field_keys),
         internal=InternalIssuer("gateway", settings.internal_key),
         upstreams=upstreams(settings, service.ports.internal),
-        limits=Limits(settings.rate_per_second, settings.rate_burst),
+        limits=Limits(
+            settings.rate_per_second,
+            settings.rate_burst,
+            Rate(settings.public_rate_per_second, settings.public_rate_burst),
+        ),
     )
     service.on_start(partial(_start, service, settings, deps))
     service.loop("housekeeping", partial(_keep_house, service, deps))
@@ -44,7 +49,12 @@ def create(settings: GatewaySettings | None = None, ports: Ports | None = None) 
     app = new_app(_TITLE, lifespan=service.lifespan, openapi_url=None)
     app.include_router(tokens.router)
     app.include_router(discovery.router)
-    app.router.routes.insert(0, Mount("/v1", app=Proxy(deps)))
+    proxy = Proxy(deps)
+    app.router.routes[:0] = [
+        Mount("/v1", app=proxy),
+        Route("/directory", OpenToAll(proxy), include_in_schema=False),
+        Mount("/directory", app=OpenToAll(proxy)),
+    ]
     service.add_probes(app)
     app.state.service, app.state.deps = service, deps
     app.state.description = Description(deps, app.openapi())

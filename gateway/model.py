@@ -12,14 +12,19 @@ SCOPES: Final[Mapping[str, str]] = {
     "referrals:write": "Send referrals",
     "referrals:read": "Read what became of one's own referrals",
     "transfers:write": "Send files of referrals, and read how each row fared",
-    "cases:read": "Read cases, consents and partners",
-    "cases:write": "Record assessments and consents",
+    "cases:read": "Read cases, consents, disclosures, partners and services",
+    "cases:write": "Record what happens to a case: contacts, assessments, consents, its end",
     "onward:read": "Read the onward referrals made to oneself",
     "onward:write": "Answer the onward referrals made to oneself",
     "webhooks:manage": "Manage one's own webhook endpoints and deliveries",
     "agreements:read": "Read data sharing agreements",
-    "agreements:write": "Change data sharing agreements",
+    "agreements:write": "Make and change data sharing agreements",
+    "directory:write": "Add partners and services, change services, keep their entries in the directory",
 }
+
+
+#: The right to read what is public. The gateway lends it to everybody, no client has it, no service answers without.
+PUBLIC: Final = "directory:public"
 
 
 class Upstream(StrEnum):
@@ -37,6 +42,7 @@ class RouteClass(StrEnum):
     READ = "read"
     WRITE = "write"
     TRANSFER = "transfer"
+    PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ class Route:
     kind: RouteClass
     is_streamed: bool = False
     timeout_s: float = 15.0
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody may call it, without a token."""
+        return self.scope == PUBLIC
 
 
 @dataclass(frozen=True, slots=True)

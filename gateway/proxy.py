@@ -1,9 +1,10 @@
-"""The door to the services: every call under `/v1` is checked here and passed on, unchanged, to the service it is for.
+"""The door to the services: every call under `/v1` and `/directory` is checked here and passed on, unchanged.
 
 A plain ASGI application, because every referral passes it.
 """
 
 import asyncio
+import ipaddress
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -12,10 +13,10 @@ from typing import Final
 
 from prometheus_client import Histogram
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.actions import Deps
-from gateway.model import Route
+from gateway.model import PUBLIC, Route
 from hubkit.auth import Caller
 from hubkit.egress import InternalResponse
 from hubkit.errors import (
@@ -39,14 +40,28 @@ _BODY_S: Final = 30.0
 #: What of a request goes on to the service; each may stand once.
 _PASSED: Final = {
     name.encode(): name
-    for name in ("content-type", "content-encoding", "accept", "idempotency-key", "if-match", "traceparent")
+    for name in (
+        "content-type",
+        "content-encoding",
+        "accept",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "traceparent",
+    )
 }
 #: What is read here alone; each may stand once.
 _READ: Final = frozenset({b"authorization", b"host", b"content-length"})
 _ONCE: Final = _READ | frozenset(_PASSED)
 #: What of a service's answer goes back to the client.
-_RETURNED: Final = frozenset({"content-type", "location", "etag", "retry-after", "allow"})
+_RETURNED: Final = frozenset({
+    "content-type", "location", "etag", "retry-after", "allow", "cache-control", "content-language",
+})  # fmt: skip
 _BODILESS: Final = frozenset({"GET", "DELETE"})
+
+
+#: Who calls without a token; the right to read what is public is all that it has.
+_ANYBODY: Final = Caller("public", "public", frozenset({PUBLIC}))
 
 
 class _HeadersTooLargeError(HubError):
@@ -90,9 +105,14 @@ class Proxy:
     async def _pass_on(self, route: Route, scope: Scope, receive: Receive) -> InternalResponse:
         headers = _headers(scope)
         now = self._deps.clock.now()
-        caller = self._caller(headers.get(b"authorization", b""), scope, now.timestamp())
-        caller.require(route.scope)
-        wait = self._deps.limits.calls[route.kind].take(caller.client_id, now.timestamp())
+        if route.is_public:
+            # A token is not looked at: the answer is the same for everybody, and one that is over refuses nobody.
+            caller, counted = _ANYBODY, _origin(scope)
+        else:
+            caller = self._caller(headers.get(b"authorization", b""), scope, now.timestamp())
+            caller.require(route.scope)
+            counted = caller.client_id
+        wait = self._deps.limits.calls[route.kind].take(counted, now.timestamp())
         if wait:
             raise RateLimitedError(retry_after_s=wait)
         sent = [(name, headers[key].decode("latin-1")) for key, name in _PASSED.items() if key in headers]
@@ -134,6 +154,34 @@ class Proxy:
         if child is None:
             child = self._seconds[method, status] = HTTP_SECONDS.labels("gateway", method, str(status))
         child.observe(seconds)
+
+
+class OpenToAll:
+    """Lets pages of any site read the answers. Source: Open Referral UK, profile compliance, Security."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def opened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"access-control-allow-origin", b"*")]
+            await send(message)
+
+        await self._app(scope, receive, opened)
+
+
+def _origin(scope: Scope) -> str:
+    """Return the address that a call without a token is counted for: of IPv6 the network that a household has."""
+    client = scope.get("client")
+    address = str(client[0]) if client else ""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if ip.version == 4 else str(ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

@@ -26,6 +26,11 @@ class GatewaySettings(Settings):
     rate_per_second: float = Field(500, gt=0, le=100_000, description="requests of one client, per process")
     rate_burst: int = Field(1000, ge=1, le=1_000_000, description="requests of one client at once, per process")
 
+    public_rate_per_second: float = Field(
+        20, gt=0, le=100_000, description="requests of one address without a token (the public directory), per process"
+    )
+    public_rate_burst: int = Field(100, ge=1, le=1_000_000, description="requests of one address at once, per process")
+
     @model_validator(mode="after")
     def _plain_public_url(self) -> Self:
         if self.public_url.endswith("/") or not self.public_url.startswith(("https://", "http://")):

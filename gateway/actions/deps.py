@@ -48,12 +48,14 @@ class Identity:
 class Limits:
     """How often each client may call, for each kind of call; and how often anybody may fail to prove who they are."""
 
-    def __init__(self, per_second: float, burst: int) -> None:
+    def __init__(self, per_second: float, burst: int, public: Rate) -> None:
         self.calls: Mapping[RouteClass, Limiter] = {
             RouteClass.READ: Limiter(Rate(per_second, burst)),
             RouteClass.WRITE: Limiter(Rate(per_second, burst)),
             # One transfer is thousands of referrals.
             RouteClass.TRANSFER: Limiter(Rate(per_second / 100, max(1, burst // 50))),
+            # Nobody says who they are here: these are counted for the address they come from.
+            RouteClass.PUBLIC: Limiter(public),
         }
         #: Tokens issued to a client. One lives five minutes, so a client that keeps its token needs 12 an hour.
         self.tokens = Limiter(Rate(20, 100))

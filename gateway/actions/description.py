@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gateway.actions.deps import Deps
 from gateway.clients import fetch_openapi
-from gateway.model import SCOPES, Upstream
+from gateway.model import SCOPES, Route, Upstream
 from gateway.policy.routes import ROUTES, shape
 from hubkit.errors import UnavailableError
 
@@ -90,8 +90,12 @@ def _public(document: Json, upstream: Upstream) -> dict[str, Json]:
         for method, operation in operations.items():
             route = wanted.get((shape(path), method))
             if route is not None:
-                found.setdefault(path, {})[method] = {**operation, "security": [{_SCHEME: [route.scope]}]}
+                found.setdefault(path, {})[method] = {**operation, "security": _security(route)}
     return found
+
+
+def _security(route: Route) -> list[Json]:
+    return [] if route.is_public else [{_SCHEME: [route.scope]}]
 
 
 def _with_own_names(part: Json, taken: Json, upstream: Upstream) -> Json:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.model import SCOPES
+from gateway.model import PUBLIC, SCOPES
 from gateway.policy.routes import ROUTES
 from gateway.tables import METADATA
 from hubkit import migrations
@@ -38,34 +38,104 @@ transfers:write GET /v1/transfers/{id}/rows
 cases:read GET /v1/cases
 cases:read GET /v1/cases/{id}
 cases:read GET /v1/cases/{id}/explanation
+cases:write POST /v1/cases/{id}/judgements
+cases:write POST /v1/cases/{id}/offers
+cases:write POST /v1/cases/{id}/contacts
+cases:write POST /v1/cases/{id}/contacts/{contact_id}/attempts
+cases:write POST /v1/cases/{id}/contacts/{contact_id}/pause
+cases:write POST /v1/cases/{id}/contacts/{contact_id}/resume
+cases:write POST /v1/cases/{id}/attempts
 cases:write POST /v1/cases/{id}/assessments
+cases:write POST /v1/cases/{id}/choices
+cases:write POST /v1/cases/{id}/onward-referrals
+cases:write POST /v1/cases/{id}/leads
+cases:write POST /v1/cases/{id}/events
+cases:write POST /v1/cases/{id}/surveys
+cases:write POST /v1/cases/{id}/close
+cases:write POST /v1/cases/{id}/reopen
+cases:read GET /v1/cases/{id}/links
+cases:write POST /v1/cases/{id}/links
+cases:read GET /v1/cases/{id}/disclosures
+cases:read GET /v1/cases/{id}/onward-referrals
+cases:write POST /v1/cases/{id}/access-requests
+cases:read GET /v1/cases/{id}/gate
+cases:write PUT /v1/cases/{id}/protection
+cases:read GET /v1/cases/{id}/safeguarding-disclosures
+cases:write POST /v1/cases/{id}/safeguarding-disclosures
+cases:write POST /v1/cases/{id}/safeguarding-disclosures/{decision_id}/approve
+cases:read GET /v1/withdrawal-acknowledgements
+onward:write POST /v1/onward-referrals/{id}/withdrawal-acknowledgement
+directory:write PUT /v1/partners/{id}/kept-from
 cases:read GET /v1/cases/{id}/consents
 cases:write POST /v1/cases/{id}/consents
+cases:read GET /v1/cases/{id}/objections
+cases:write POST /v1/cases/{id}/objections
+cases:read GET /v1/cases/{id}/information-requests
+cases:write POST /v1/cases/{id}/information-requests
+cases:write POST /v1/cases/{id}/information-requests/{request_id}/decide
 onward:read GET /v1/onward-referrals
 onward:read GET /v1/onward-referrals/{id}
 onward:read GET /v1/onward-referrals/{id}/actions
+onward:read GET /v1/onward-referrals/{id}/amendments
+onward:read GET /v1/onward-referrals/{id}/receipts
+onward:write POST /v1/onward-referrals/{id}/receive
 onward:write POST /v1/onward-referrals/{id}/accept
 onward:write POST /v1/onward-referrals/{id}/decline
 onward:write POST /v1/onward-referrals/{id}/progress
 onward:write POST /v1/onward-referrals/{id}/close
+cases:write POST /v1/onward-referrals/{id}/recall
 webhooks:manage GET /v1/webhook-endpoints
 webhooks:manage POST /v1/webhook-endpoints
+webhooks:manage PUT /v1/webhook-endpoints/{id}
+webhooks:manage POST /v1/webhook-endpoints/{id}/verify
 webhooks:manage DELETE /v1/webhook-endpoints/{id}
 webhooks:manage POST /v1/webhook-endpoints/{id}/rotate-secret
+webhooks:manage POST /v1/webhook-endpoints/{id}/test
 webhooks:manage POST /v1/webhook-endpoints/{id}/resume
 webhooks:manage GET /v1/webhook-deliveries
+webhooks:manage GET /v1/webhook-deliveries/{id}
+webhooks:manage POST /v1/webhook-deliveries/replay
 webhooks:manage POST /v1/webhook-deliveries/{id}/replay
 agreements:read GET /v1/agreements
+agreements:read GET /v1/agreements/forecast
 agreements:read GET /v1/agreements/{id}
+agreements:read GET /v1/agreements/{id}/versions
+agreements:read GET /v1/agreements/{id}/versions/{number}
+agreements:write POST /v1/agreements
 agreements:write PUT /v1/agreements/{id}
+agreements:write POST /v1/agreements/{id}/approve
+agreements:write POST /v1/agreements/{id}/suspend
+agreements:write POST /v1/agreements/{id}/resume
+agreements:write POST /v1/agreements/{id}/end
 cases:read GET /v1/partners
+directory:write POST /v1/partners
+directory:write GET /v1/partners/{id}/webhook-domains
+directory:write PUT /v1/partners/{id}/webhook-domains
+directory:write POST /v1/partners/{id}/services
+cases:read GET /v1/services
+directory:write PUT /v1/services/{id}
+directory:write GET /v1/services/{id}/listing
+directory:write PUT /v1/services/{id}/listing
+directory:write GET /v1/partners/{id}/listing
+directory:write PUT /v1/partners/{id}/listing
+directory:public GET /directory
+directory:public GET /directory/services
+directory:public GET /directory/services/{id}
+directory:public GET /directory/organizations
+directory:public GET /directory/organizations/{id}
+directory:public GET /directory/taxonomies
+directory:public GET /directory/taxonomies/{id}
+directory:public GET /directory/taxonomy_terms
+directory:public GET /directory/taxonomy_terms/{id}
+onward:read GET /v1/services/{id}/capacity
+onward:write PUT /v1/services/{id}/capacity
 """
 
 
 async def test_these_are_all_routes_and_their_guards(gateway: Gateway):
-    assert route_guards(gateway.app) == {**dict.fromkeys(OPEN, ()), "* /v1": ()}
+    assert route_guards(gateway.app) == dict.fromkeys((*OPEN, "* /v1", "* /directory"), ())
     assert [f"{route.scope} {route.method} {route.template}" for route in ROUTES] == GUARDED.split("\n")[1:-1]
-    assert {route.scope for route in ROUTES} == set(SCOPES)
+    assert {route.scope for route in ROUTES} == {*SCOPES, PUBLIC}
 
 
 async def test_the_metadata_says_how_to_get_a_token(gateway: Gateway):
