@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
@@ -14,9 +14,9 @@ from hubkit.db import is_disconnect
 from hubkit.errors import HubError
 from hubkit.migrations import StaleSchemaError
 from hubkit.profiles import ProfileError
-from onward import operate, run
-
-Command = Callable[[argparse.Namespace], Awaitable[int]]
+from onward import agreements, directory, operate, profiles, replaying, retention, run
+from onward.person import command as person
+from onward.scenarios import command as scenarios
 
 _SERVICES = ("intake", "triage", "routing", "partners")
 
@@ -37,8 +37,13 @@ def parser() -> argparse.ArgumentParser:
     _add_clients(commands)
     _add_queues(commands)
     _add_deliveries(commands)
-    _add_agreements(commands)
+    agreements.add_to(commands)
+    directory.add_to(commands)
     _add_keys(commands)
+    _add_profiles(commands)
+    person.add_to(commands)
+    retention.add_to(commands)
+    scenarios.add_to(commands)
     return top
 
 
@@ -52,7 +57,7 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run_ = commands.add_parser("run", help="run the whole hub here: SQLite, no broker, demonstration data")
     run_.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default 8000)")
-    run_.add_argument("--hub", default="cambridgeshire", help="which profile of profiles/ (default cambridgeshire)")
+    run_.add_argument("--hub", help="which profile of profiles/ (default: the one that profiles/default names)")
     run_.set_defaults(command=run.serve)
 
 
@@ -120,19 +125,27 @@ def _add_deliveries(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     replay.set_defaults(command=operate.replay_deliveries)
 
 
-def _add_agreements(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    agreement = commands.add_parser("agreement", help="data sharing agreements").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    agreement.add_parser("list", help="every agreement with its partner and dates").set_defaults(
-        command=operate.list_agreements
-    )
-    change = agreement.add_parser("set", help="change a partner's agreement; the gate asks it at every step")
-    change.add_argument("organisation", help="the partner's code, such as demo-counselling")
-    change.add_argument("--starts-on", type=date.fromisoformat, help="first day, YYYY-MM-DD")
-    change.add_argument("--ends-on", type=date.fromisoformat, help="last day, YYYY-MM-DD")
-    change.add_argument("--status", choices=("active", "suspended", "ended"))
-    change.set_defaults(command=operate.set_agreement)
+def _add_profiles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    profile = commands.add_parser("profile", help="hubs' profiles").add_subparsers(required=True, metavar="ACTION")
+    check = profile.add_parser("check", help="every mistake with file, line and column; exit status 1 if there is any")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.set_defaults(command=profiles.check)
+    explain = profile.add_parser("explain", help="all rules in plain words")
+    explain.add_argument("profile", metavar="HUB|FILE", help="an id or a file; @VERSION at its end names one version")
+    explain.set_defaults(command=profiles.explain)
+    diff = profile.add_parser("diff", help="what one profile does otherwise than another")
+    diff.add_argument("before", metavar="A", help="an id or a file; @VERSION at its end names one version")
+    diff.add_argument("after", metavar="B")
+    diff.set_defaults(command=profiles.diff)
+    for sub in (explain, diff):
+        sub.add_argument("--on", type=date.fromisoformat, help="the version of a day, YYYY-MM-DD (default: today)")
+    replay = profile.add_parser("replay", help="what past referrals would become; changes nothing")
+    replay.add_argument("--profile", metavar="FILE", required=True, help="an id or a file")
+    replay.add_argument("--since", type=date.fromisoformat, required=True, help="first day of receipt, YYYY-MM-DD, UTC")
+    replay.set_defaults(command=replaying.replay)
+    for sub in (diff, replay):
+        sub.add_argument("--json", action="store_true", help="for machines")
+    profile.add_parser("schema", help="the JSON Schema for editors").set_defaults(command=profiles.schema)
 
 
 def _moment(text: str) -> datetime:
@@ -153,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         faults = "".join(f"; {fault.pointer} {fault.detail}" for fault in error.errors)
         print(f"onward: {error}{faults}", file=sys.stderr)
         status = 1
-    except (SettingsError, StaleSchemaError, ProfileError, CryptoError) as error:
+    except (SettingsError, StaleSchemaError, ProfileError, CryptoError, FileExistsError) as error:
         print(f"onward: {error}", file=sys.stderr)
         status = 1
     except Exception as error:

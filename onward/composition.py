@@ -1,4 +1,4 @@
-"""All deployables in one process: SQLite files, the in-process bus, and calls between apps without a network."""
+"""All deployables in one process, calling each other without a network; by default on SQLite, the bus in memory."""
 
 import contextlib
 import json
@@ -62,7 +62,10 @@ def settings_for(place: Place, secrets: dict[str, Any]) -> dict[str, Settings]:
 
     return {
         "services.intake": IntakeSettings(
-            **base("services.intake"), field_keys=field_keys("intake"), index_key=secrets["index_key"]
+            **base("services.intake"),
+            field_keys=field_keys("intake"),
+            index_key=secrets["index_key"],
+            messages_folder=str(place.folder / "messages"),
         ),
         "services.triage": TriageSettings(**base("services.triage")),
         "services.routing": RoutingSettings(**base("services.routing")),
@@ -97,10 +100,10 @@ async def migrate(place: Place) -> None:
 def compose(settings: dict[str, Settings], clock: Clock | None = None) -> FastAPI:
     """Return the gateway's app with all services behind it; they start and stop with it.
 
-    The apps are at `app.state.apps`, by package.
+    The apps are at `app.state.apps`, by package. Where their settings name a broker, each service has its own bus.
     """
     clock = clock or SystemClock()
-    bus = LocalBus()
+    bus = None if settings["services.intake"].amqp_url else LocalBus()
     ports = Ports(bus=bus, clock=clock)
     made: dict[str, FastAPI] = {
         "services.intake": services.intake.app.create(_as(IntakeSettings, settings), ports),

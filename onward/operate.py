@@ -14,21 +14,20 @@ from gateway.actions import clients
 from gateway.actions.keys import rotate_signing_key
 from hubkit import inbox, migrations, outbox
 from hubkit.clock import SystemClock
-from hubkit.config import Settings, SettingsError
+from hubkit.config import Settings, SettingsError, default_profile
 from hubkit.crypto import Keyring
 from hubkit.db import Database
 from hubkit.messaging import OUTBOX
-from hubkit.profiles import load_profile
+from hubkit.profiles import ProfileBook
 from onward import composition, development
 from services.intake.actions.deps import Deps as IntakeDeps
 from services.intake.actions.disclose import rotate_keys as rotate_sealed
 from services.intake.settings import IntakeSettings
-from services.partners.actions import agreements, deliveries
+from services.partners.actions import deliveries
 
 _SERVICES = ("intake", "triage", "routing", "partners")
 #: Columns of a delivery that the operator has no use for on a screen.
 _SECRET = ("body", "secrets", "lease_token")
-_TERMS = ("id", "version", "status", "starts_on", "ends_on", "lawful_basis")
 #: Events of so many days are kept: a replay sends them again, and consumers know them by their ids.
 _KEPT = timedelta(days=90)
 
@@ -47,7 +46,7 @@ def _here(arguments: argparse.Namespace, name: str) -> Settings:
     if not (folder / "secrets.json").exists():
         needed = f"{_kind(name).PREFIX}DATABASE_URL"
         raise SettingsError(f"no hub in {folder} (start one with `onward run`) and no {needed}")
-    place = composition.Place(folder, "http://127.0.0.1:8000", Path("profiles/cambridgeshire.yaml"))
+    place = composition.Place(folder, "http://127.0.0.1:8000", Path(default_profile()))
     return composition.settings_for(place, development.load_secrets(folder))[_module(name)]
 
 
@@ -62,6 +61,14 @@ def _setting(arguments: argparse.Namespace, name: str, setting: str = "database_
     return value
 
 
+def partners_setting(arguments: argparse.Namespace, setting: str, default: str | None = None) -> str:
+    """Return one setting of partners; `default` where its own variables name a database and not this."""
+    kind = _kind("partners")
+    if default is not None and kind.given("database_url") is not None and kind.given(setting) is None:
+        return default
+    return _setting(arguments, "partners", setting)
+
+
 def _chosen(arguments: argparse.Namespace, names: Sequence[str] = _SERVICES) -> Sequence[str]:
     """Return the service that was named, or else all whose databases are given, or else all of the hub here."""
     if getattr(arguments, "service", None):
@@ -70,7 +77,8 @@ def _chosen(arguments: argparse.Namespace, names: Sequence[str] = _SERVICES) -> 
 
 
 @contextlib.asynccontextmanager
-async def _database(arguments: argparse.Namespace, name: str) -> AsyncIterator[Database]:
+async def open_database(arguments: argparse.Namespace, name: str) -> AsyncIterator[Database]:
+    """Open the database of a deployable, if it is at the newest schema."""
     url = _setting(arguments, name)
     await migrations.check_current(_module(name), url)
     db = Database(url, source=name, clock=SystemClock(), pool_size=2)
@@ -99,7 +107,7 @@ async def migrate(arguments: argparse.Namespace) -> int:
 async def create_client(arguments: argparse.Namespace) -> int:
     """Register a client and print what it signs in with; it cannot be shown again."""
     scopes = [scope.strip() for scope in arguments.scopes.split(",") if scope.strip()]
-    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+    async with open_database(arguments, "gateway") as db, db.transaction() as tx:
         made = await clients.create_client(
             tx, organisation=arguments.organisation, scopes=scopes, client_id=arguments.id
         )
@@ -116,7 +124,7 @@ async def create_client(arguments: argparse.Namespace) -> int:
 
 async def disable_client(arguments: argparse.Namespace) -> int:
     """Let a client in no more."""
-    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+    async with open_database(arguments, "gateway") as db, db.transaction() as tx:
         await clients.disable_client(tx, arguments.id)
     print(f"{arguments.id} is disabled")
     return 0
@@ -124,7 +132,7 @@ async def disable_client(arguments: argparse.Namespace) -> int:
 
 async def enable_client(arguments: argparse.Namespace) -> int:
     """Let a disabled client in again, with the secret and key that it had."""
-    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+    async with open_database(arguments, "gateway") as db, db.transaction() as tx:
         await clients.enable_client(tx, arguments.id)
     print(f"{arguments.id} is enabled")
     return 0
@@ -132,7 +140,7 @@ async def enable_client(arguments: argparse.Namespace) -> int:
 
 async def list_clients(arguments: argparse.Namespace) -> int:
     """Print every client, without what it signs in with."""
-    async with _database(arguments, "gateway") as db, db.reading() as tx:
+    async with open_database(arguments, "gateway") as db, db.reading() as tx:
         for each in await clients.list_clients(tx):
             _show([{
                 "client_id": each.id,
@@ -146,14 +154,14 @@ async def list_clients(arguments: argparse.Namespace) -> int:
 async def list_outbox(arguments: argparse.Namespace) -> int:
     """Print events that the bus has not confirmed."""
     for name in _chosen(arguments):
-        async with _database(arguments, name) as db:
+        async with open_database(arguments, name) as db:
             _show({"service": name, **row} for row in await outbox.list_unpublished(db))
     return 0
 
 
 async def replay_outbox(arguments: argparse.Namespace) -> int:
     """Publish events again."""
-    async with _database(arguments, arguments.service) as db:
+    async with open_database(arguments, arguments.service) as db:
         count = await outbox.replay_since(db, arguments.since, arguments.type)
         print(f"{count} events will be published again")
     return 0
@@ -163,7 +171,7 @@ async def prune_outbox(arguments: argparse.Namespace) -> int:
     """Forget events that the bus has confirmed."""
     before = _before(arguments)
     for name in _chosen(arguments):
-        async with _database(arguments, name) as db, db.transaction() as tx:
+        async with open_database(arguments, name) as db, db.transaction() as tx:
             old = delete(OUTBOX).where(OUTBOX.c.published_at.is_not(None), OUTBOX.c.created_at < before)
             print(f"{name}: {(await tx.run(old)).rowcount} events forgotten")
     return 0
@@ -180,14 +188,14 @@ def _before(arguments: argparse.Namespace) -> datetime:
 async def list_inbox(arguments: argparse.Namespace) -> int:
     """Print events that wait or are dead."""
     for name in _chosen(arguments):
-        async with _database(arguments, name) as db:
+        async with open_database(arguments, name) as db:
             _show({"service": name, **row} for row in await inbox.list_events(db, arguments.state))
     return 0
 
 
 async def replay_inbox(arguments: argparse.Namespace) -> int:
     """Try dead events again."""
-    async with _database(arguments, arguments.service) as db:
+    async with open_database(arguments, arguments.service) as db:
         count = await inbox.replay_dead(db, arguments.id)
         print(f"{count} events will be tried again")
     return 0 if count or not arguments.id else 1
@@ -197,14 +205,14 @@ async def prune_inbox(arguments: argparse.Namespace) -> int:
     """Forget the ids of events that have taken effect."""
     before = _before(arguments)
     for name in _chosen(arguments):
-        async with _database(arguments, name) as db:
+        async with open_database(arguments, name) as db:
             print(f"{name}: {await inbox.prune(db, before)} events forgotten")
     return 0
 
 
 async def list_deliveries(arguments: argparse.Namespace) -> int:
     """Print deliveries in a state."""
-    async with _database(arguments, "partners") as db, db.reading() as tx:
+    async with open_database(arguments, "partners") as db, db.reading() as tx:
         rows = await deliveries.list_deliveries(tx, state=arguments.state, limit=100)
         _show({key: value for key, value in row._mapping.items() if key not in _SECRET} for row in rows)
     return 0
@@ -212,55 +220,28 @@ async def list_deliveries(arguments: argparse.Namespace) -> int:
 
 async def replay_deliveries(arguments: argparse.Namespace) -> int:
     """Queue parked deliveries afresh; the gate is asked again for each."""
-    async with _database(arguments, "partners") as db, db.transaction() as tx:
+    async with open_database(arguments, "partners") as db, db.transaction() as tx:
         count = await deliveries.replay(tx, [arguments.id] if arguments.id else None)
     print(f"{count} deliveries will be sent again")
     return 0 if count or not arguments.id else 1
 
 
-async def list_agreements(arguments: argparse.Namespace) -> int:
-    """Print every agreement with its partner's code."""
-    async with _database(arguments, "partners") as db, db.reading() as tx:
-        organisations = {
-            partner.id: partner.organisation for partner, _ in await agreements.list_partners(tx, None, 1000)
-        }
-        for row in await agreements.list_agreements(tx, None, 1000):
-            _show([{"organisation": organisations.get(row.partner_id), **{key: getattr(row, key) for key in _TERMS}}])
-    return 0
-
-
-async def set_agreement(arguments: argparse.Namespace) -> int:
-    """Change when a partner's agreement runs, or whether it stands."""
-    async with _database(arguments, "partners") as db, db.transaction() as tx:
-        found = {partner.organisation: partner.id for partner, _ in await agreements.list_partners(tx, None, 1000)}
-        if arguments.organisation not in found:
-            raise SettingsError(f"no partner {arguments.organisation}; there are: {', '.join(sorted(found))}")
-        partner_id = found[arguments.organisation]
-        standing = [each for each in await agreements.list_agreements(tx, None, 1000) if each.partner_id == partner_id]
-        if not standing:
-            raise SettingsError(f"{arguments.organisation} has no agreement")
-        row = standing[-1]
-        terms = agreements.Terms(
-            status=arguments.status or row.status,
-            starts_on=arguments.starts_on or row.starts_on,
-            ends_on=arguments.ends_on or row.ends_on,
-        )
-        await agreements.change_agreement(tx, row.id, row.version, terms)
-    print(f"{arguments.organisation}: {terms.status}, from {terms.starts_on} to {terms.ends_on or 'no end'}")
-    return 0
+def intake_deps(arguments: argparse.Namespace) -> IntakeDeps:
+    """Return intake's keys and profile: what opens, finds and seals persons."""
+    kind = _kind("intake")
+    settings = _here(arguments, "intake") if kind.given("database_url") is None else kind.load()
+    if not isinstance(settings, IntakeSettings):
+        raise SettingsError("intake's settings are needed")
+    return IntakeDeps.of(ProfileBook.load(settings.profile).current, settings.field_keys, settings.index_key)
 
 
 async def rotate_keys(arguments: argparse.Namespace) -> int:
     """Seal every person under the current field key, in steps, while the hub goes on; or replace the signing key."""
     if arguments.signing:
         return await _rotate_signing(arguments)
-    kind = _kind("intake")
-    settings = _here(arguments, "intake") if kind.given("database_url") is None else kind.load()
-    if not isinstance(settings, IntakeSettings):
-        raise SettingsError("intake's settings are needed")
-    deps = IntakeDeps.of(load_profile(settings.profile), settings.field_keys, settings.index_key)
+    deps = intake_deps(arguments)
     total = 0
-    async with _database(arguments, "intake") as db:
+    async with open_database(arguments, "intake") as db:
         while True:
             async with db.transaction() as tx:
                 count = await rotate_sealed(tx, deps, 200)
@@ -273,7 +254,7 @@ async def rotate_keys(arguments: argparse.Namespace) -> int:
 
 async def _rotate_signing(arguments: argparse.Namespace) -> int:
     keyring = Keyring.parse(_setting(arguments, "gateway", "field_keys"))
-    async with _database(arguments, "gateway") as db, db.transaction() as tx:
+    async with open_database(arguments, "gateway") as db, db.transaction() as tx:
         kid = await rotate_signing_key(tx, keyring)
     print(f"{kid} is published now and signs access tokens in two minutes")
     return 0

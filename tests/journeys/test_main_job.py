@@ -83,7 +83,8 @@ def test_agreement_that_ended_yesterday_refuses(hub: Hub) -> None:
         assert case["onward"][0]["reasons"] == ["agreement_expired"]
         eventually(lambda: _exhausted(hub.case(id)))
     finally:
-        hub.operate("agreement", "set", "demo-isva", "--ends-on", "2099-12-31")
+        two = ("--drafted-by", "One Person", "--approved-by", "Another Person")
+        hub.operate("agreement", "set", "demo-isva", "--ends-on", "2099-12-31", *two)
     eventually(lambda: hub.case_onward(id, "sent"))  # the agreement runs again: the need is tried again
 
 

@@ -11,12 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 
 from hubkit.clock import SystemClock
 from hubkit.contracts import CaseAssessedV1
 from hubkit.db import Database, Tx
 from hubkit.ids import new_id
 from hubkit.messaging import INBOX, OUTBOX
+from hubkit.migrations import newest
+from hubkit.profiles import load_profile
 from onward import cli, composition, development
 from services.partners.actions.demonstration import add_demonstration_partners
 
@@ -42,7 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub")
     development.load_secrets(folder)
     asyncio.run(composition.migrate(composition.Place(folder, "http://127.0.0.1:8000", PROFILE)))
-    on(folder, "partners", add_demonstration_partners)
+    hub = load_profile(PROFILE)
+    on(folder, "partners", lambda tx: add_demonstration_partners(tx, hub))
     return folder
 
 
@@ -88,7 +92,86 @@ def test_agreements_are_listed_and_changed(run: Run) -> None:
     assert {each["status"] for each in listed} == {"active"}
     run("agreement", "set", "demo-isva", "--ends-on", "2099-12-31", "--status", "suspended")
     [isva] = [each for each in map(json.loads, run("agreement", "list")) if each["organisation"] == "demo-isva"]
-    assert (isva["ends_on"], isva["status"], isva["version"]) == ("2099-12-31", "suspended", 2)
+    assert (isva["ends_on"], isva["status"], isva["version"]) == ("2099-12-31", "suspended", 3)
+
+
+def listed(run: Run, organisation: str = "demo-isva") -> dict[str, Any]:
+    lines = [json.loads(line) for line in run("agreement", "list")]
+    return next(each for each in lines if each["organisation"] == organisation)
+
+
+def test_what_adds_to_an_agreement_needs_two_persons(
+    run: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("agreement", "set", "demo-isva", "--ends-on", "2030-01-01")
+    later = ("agreement", "set", "demo-isva", "--ends-on", "2031-01-01")
+    assert "/drafted_by" in refused(capsys, "--data", str(folder), *later)
+    one, other = ("--drafted-by", "One Person"), ("--approved-by", "Another Person")
+    assert "/approved_by" in refused(capsys, "--data", str(folder), *later, *one, "--approved-by", "one person")
+    assert run(*later, *one) == ["demo-isva: active, from 2000-01-01 to 2030-01-01; the change waits for approval"]
+    found = listed(run)
+    assert (found["ends_on"], found["waits_for_approval"]) == ("2030-01-01", True)
+    assert run("agreement", "approve", found["reference"], *other) == [f"{found['reference']}: active"]
+    assert run(*later, "--status", "active") == ["demo-isva: active, from 2000-01-01 to 2031-01-01"]
+    assert run("agreement", "set", "demo-isva", "--ends-on", "2032-01-01", *one, *other) == [
+        "demo-isva: active, from 2000-01-01 to 2032-01-01"
+    ]
+
+
+@pytest.mark.parametrize("format", ["yaml", "json"])
+def test_agreements_go_out_and_come_in_as_drafts_once(run: Run, tmp_path: Path, format: str) -> None:
+    text = "\n".join(run("agreement", "export", "--format", format))
+    file = tmp_path / "agreements.yaml"
+    file.write_text(text)
+    take = ("agreement", "import", str(file), "--drafted-by", "One Person")
+    assert {line.rpartition(": ")[2] for line in run(*take)} == {"unchanged"}
+    [isva] = [each for each in yaml.safe_load(text)["agreements"] if each["organisation"] == "demo-isva"]
+    renewal = isva | {"reference": "DSA-2040", "starts_on": "2040-01-01"}
+    file.write_text(json.dumps({"agreements": [isva | {"benefit": "Another."}, renewal]}))
+    assert run(*take) == [f"{isva['reference']}: proposed", "DSA-2040: drafted"]
+    assert run(*take) == [f"{isva['reference']}: unchanged", "DSA-2040: unchanged"]
+    lines = [json.loads(line) for line in run("agreement", "list")]
+    found = {each["reference"]: each for each in lines if each["organisation"] == "demo-isva"}
+    assert (found["DSA-2040"]["status"], found["DSA-2040"]["version"]) == ("draft", 1)
+    run("agreement", "set", "demo-isva", "--ends-on", "2039-12-31")
+    assert run("agreement", "approve", "DSA-2040", "--approved-by", "Another Person") == ["DSA-2040: approved"]
+
+
+def test_every_fault_of_a_file_is_said_at_once_with_its_place_and_nothing_is_imported(
+    run: Run, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agreement = """
+- organisation: {}
+  reference: {}
+  purposes: [counselling]
+  data_categories: [identity]
+  lawful_basis: {}
+  starts_on: 2026-01-01
+  ends_on: {}"""
+    file = tmp_path / "agreements.yaml"
+
+    def said(*agreements: tuple[str, ...]) -> list[str]:
+        file.write_text("agreements:" + "".join(agreement.format(*each) for each in agreements))
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["--data", str(folder), "agreement", "import", str(file), "--drafted-by", "One Person"])
+        assert ended.value.code == 1
+        return [line.removeprefix("onward: ").removeprefix(f"{file}:") for line in capsys.readouterr().err.splitlines()]
+
+    before = run("agreement", "list")
+    unknown = said(("demo-idva", "A", "magic", "2027-01-01"), ("demo-idva", "B", "consent", "soon"))
+    assert [line.partition(": ")[0] for line in unknown] == ["6:3", "15:3"]
+    assert "agreements[0].lawful_basis: is not a known lawful basis" in unknown[0]
+    wrong = said(
+        ("demo-idva", "A", "consent", "2025-12-31"),
+        ("nobody", "B", "consent", "2027-01-01"),
+        ("demo-idva", "A", "consent", "2027-01-01"),
+        ("demo-idva", "C", "consent", "2027-01-01"),
+    )
+    assert [line.partition(": ")[0] for line in wrong] == ["8:3", "9:3", "17:3"]
+    assert "agreements[0].ends_on: must not be before starts_on" in wrong[0]
+    assert "agreements[1].organisation: is not a partner; there are: demo-" in wrong[1]
+    assert "agreements[2].reference: appears twice" in wrong[2]
+    assert run("agreement", "list") == before
 
 
 def test_clients_are_created_listed_disabled_and_enabled(run: Run) -> None:
@@ -169,9 +252,9 @@ def test_one_database_is_enough_for_what_needs_no_more(
     address = tmp_path / "address"
     address.write_text(f"sqlite+aiosqlite:///{folder}/partners.db\n")
     monkeypatch.setenv("PARTNERS_DATABASE_URL_FILE", str(address))
-    assert len(run("agreement", "list")) == 5
+    assert {json.loads(line)["status"] for line in run("agreement", "list")} == {"active"}
     assert run("deliveries", "list") == []
-    assert run("migrate") == ["partners: at 0001"]
+    assert run("migrate") == [f"partners: at {newest('services.partners')}"]
     assert {json.loads(line)["service"] for line in run("outbox", "list")} == {"partners"}
 
 

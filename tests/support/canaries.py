@@ -49,7 +49,7 @@ class Canaries:
 
     def text(self, name: str, before: str = "", after: str = "") -> str:
         """Return a line with a word of its own in it; if `name` begins with `accepted`, digests are known too."""
-        word = f"K{self._marker}{_letters(4)}"
+        word = f"K{self._marker}{_letters(8)}"
         for spelling in (word, f"{before}{word}{after}"):
             self._words |= dict.fromkeys([spelling.lower().encode(), *_encoded(spelling)], name)
             if name.startswith("accepted"):

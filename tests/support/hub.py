@@ -128,10 +128,19 @@ class Hub:
         return case if case and any(onward["status"] == status for onward in case["onward"]) else None
 
     def endpoint(self, name: str, url: str) -> dict[str, Any]:
-        """Register a partner's webhook endpoint."""
+        """Register a partner's webhook endpoint and wait until it has answered its challenge."""
         answer = self.call(name, "POST", "/v1/webhook-endpoints", json={"url": url})
         assert answer.status_code == 201, answer.text
-        return dict(answer.json())
+        made = dict(answer.json())
+        deadline = time.monotonic() + 20
+        while made["id"] not in self._verified(name):
+            assert time.monotonic() < deadline, "the endpoint was not verified in time"
+            time.sleep(0.05)
+        return made
+
+    def _verified(self, name: str) -> set[str]:
+        listed = self.call(name, "GET", "/v1/webhook-endpoints").json()["items"]
+        return {endpoint["id"] for endpoint in listed if endpoint["status"] == "active"}
 
     def remove_endpoint(self, name: str, endpoint_id: str) -> None:
         """Remove it again."""
@@ -151,10 +160,11 @@ class Hub:
 
 
 class EmbeddedHub(Hub):
-    """`onward run` in a process of its own, with its data in a temporary folder."""
+    """`onward run` in a process of its own, with its data in a temporary folder; `hub` None: the default one."""
 
-    def __init__(self) -> None:
+    def __init__(self, hub: str | None = None) -> None:
         super().__init__()
+        self.hub = hub
         self.folder = Path(tempfile.mkdtemp(prefix="onward-embedded-"))
         self.port = free_port()
         self.log = self.folder / "onward.log"
@@ -166,6 +176,7 @@ class EmbeddedHub(Hub):
         demo = self.folder / "data" / "demo.json"
         demo.unlink(missing_ok=True)
         command = [sys.executable, "-m", "onward", "--data", str(self.folder / "data"), "run", "--port", str(self.port)]
+        command += ["--hub", self.hub] if self.hub else []
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 command,

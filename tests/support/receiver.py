@@ -1,4 +1,4 @@
-"""A partner's web server for tests: keeps every webhook it gets, in its own thread."""
+"""A partner's web server for tests: answers its challenge and keeps every other webhook, in its own thread."""
 
 import contextlib
 import socket
@@ -75,10 +75,15 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {key.lower(): value for key, value in self.headers.items()}
-                outer.received.append(Received(self.path, headers, body))
-                self.send_response(outer.status)
-                self.send_header("content-length", "0")
+                came = Received(self.path, headers, body)
+                is_challenge = came.event.get("type") == "endpoint.verification"
+                answer = orjson.dumps({"challenge": came.event["data"]["challenge"]}) if is_challenge else b""
+                if not is_challenge:
+                    outer.received.append(came)
+                self.send_response(200 if is_challenge else outer.status)
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             @override
             def log_message(self, *_: object) -> None:

@@ -18,11 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hubkit.profiles import load_profile
 from onward import development
 from tests.support.process import die_with_parent, free_port
 from tests.support.servers import PostgresServer, RabbitServer, Server
 
 ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ROOT / "profiles" / "cambridgeshire.yaml"
 MODULES = {
     "intake": "services.intake",
     "triage": "services.triage",
@@ -46,7 +48,7 @@ class Stack:
     def __init__(self, *, extra: Mapping[str, str] | None = None, fast: bool = False) -> None:
         self.postgres = PostgresServer(fast=fast)
         self.rabbit = RabbitServer(management=True)
-        self.secrets = development.new_secrets()
+        self.secrets = development.new_secrets(load_profile(PROFILE))
         self.ports = {name: free_port() for name in MODULES}
         self.base_url = f"http://127.0.0.1:{self.ports['gateway']}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -77,7 +79,7 @@ class Stack:
             "ENVIRONMENT": "development",
             "DATABASE_URL": self.database_urls[name],
             "TRUSTED_KEYS": json.dumps(self.secrets["trusted_keys"]),
-            "PROFILE": str(ROOT / "profiles" / "cambridgeshire.yaml"),
+            "PROFILE": str(PROFILE),
         }
         if name != "gateway":
             values["AMQP_URL"] = self.rabbit.url
