@@ -2,24 +2,30 @@
 
 PORT ?= 8000
 HUB ?= cambridgeshire
+# The first hub's data lies in .data itself; every other hub's in a folder of its own in it.
+DATA ?= .data$(if $(filter-out cambridgeshire,$(HUB)),/$(HUB))
 ARGS ?=
+FILE ?= $(firstword $(wildcard ../shared/hubs/hubs.yaml) tests/scenarios/hubs.yaml)
 BIN := .venv/bin
 SOURCES := hubkit services gateway onward
-SCRIPTS := .ci/run deploy/bootstrap.sh deploy/entrypoint.sh deploy/test-servers.sh deploy/postgres/databases.sh
+SCRIPTS := .ci/run deploy/bootstrap.sh deploy/entrypoint.sh deploy/test-servers.sh deploy/test-node.sh deploy/postgres/databases.sh
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock
+.PHONY: help run scenarios test check bench lock
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 run: ## Start the whole hub here, with SQLite and demonstration data (PORT=8000 HUB=cambridgeshire)
-	@deploy/bootstrap.sh requirements.txt && exec $(BIN)/python -m onward run --port $(PORT) --hub $(HUB)
+	@deploy/bootstrap.sh requirements.txt && exec $(BIN)/python -m onward --data $(DATA) run --port $(PORT) --hub $(HUB)
+
+scenarios: ## Play the acceptance scenarios of all hubs, or of FILE=path (ARGS="--only ID --json")
+	@deploy/bootstrap.sh requirements.txt && exec $(BIN)/python -m onward scenarios $(FILE) $(ARGS)
 
 test: ## Run every test, on both adapters (ARGS="-k gate" to choose); private PostgreSQL and RabbitMQ are started
-	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && exec $(BIN)/python -m pytest $(ARGS)
+	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && deploy/test-node.sh && exec $(BIN)/python -m pytest $(ARGS)
 
 check: ## Lint, format, types, import contracts, compose file, shell scripts
 	@deploy/bootstrap.sh requirements-dev.txt

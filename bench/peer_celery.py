@@ -196,6 +196,7 @@ def triage(referral_id: str, repeat_of: str | None) -> None:
             "status": "open" if decision.outcome == "accepted" else "excluded",
             "crime_category": known.crime.category,
             "needs": list(decision.needs),
+            "outputs": orjson.dumps(decision.outputs).decode(),
             "facts": known.model_dump_json(exclude_none=True),
             "received_at": row.received_at,
             "due_at": min((at for contact in decision.contacts if (at := contact["due_at"])), default=None),

@@ -1,15 +1,15 @@
 """What the Celery chain decides: the profile's rules, the Victims' Code and the gate, evaluated as simply as can be.
 
 They are stated once more here, since nothing but the hub's own services may import a service; the tests hold them
-against those.
+against those. It knows what the profile that the benchmark runs has rules for.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from hubkit.contracts.profile import Condition, ContactRule, Profile
+from hubkit.contracts.profile import AssessmentRule, Condition, ContactRule, Profile
 from hubkit.contracts.referral import ReferralReceivedV1
 from hubkit.deadlines import WorkingCalendar
 
@@ -64,7 +64,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Decision:
-    """What triage decides; all but outcome, reason and rules is empty unless it is accepted."""
+    """What triage decides; all but outcome, reason, rules and outputs is empty unless it is accepted."""
 
     outcome: str = "accepted"
     reason: str | None = None
@@ -76,6 +76,7 @@ class Decision:
     level: str | None = None
     needs: tuple[str, ...] = ()
     contacts: tuple[dict[str, Any], ...] = ()
+    outputs: dict[str, Any] = field(default_factory=dict)
 
 
 def _is_crime(crime: str, crimes: Collection[str]) -> bool:
@@ -101,6 +102,7 @@ def _holds(when: Condition, who: Subject) -> bool:
         and (when.min_age is None or (known.age is not None and known.age >= when.min_age))
         and (when.max_age is None or (known.age is not None and known.age <= when.max_age))
         and when.reported_to_police in (None, known.crime.reported_to_police)
+        and when.judged_enhanced is None  # nobody has judged what has only just come
         and (not when.any_of or any(_holds(part, who) for part in when.any_of))
         and not any(_holds(part, who) for part in when.none_of)
     )
@@ -121,14 +123,40 @@ def decide(profile: Profile, calendar: WorkingCalendar, referral: ReferralReceiv
     levels = [rule for rule in profile.triage.levels if _holds(rule.when, who)][:1]
     who = replace(who, level=levels[0].level if levels else None)
     contacting = [rule for rule in profile.contacts if _holds(rule.when, who)]
+    assessing = [rule for rule in profile.assessments if _holds(rule.when, who)][:1]
+    applied = (*needing, *levels, *contacting, *assessing)
     return Decision(
-        rules=(*(f"victims_code.{name}" for name in categories), *(r.id for r in (*needing, *levels, *contacting))),
+        rules=(*(f"victims_code.{name}" for name in categories), *(rule.id for rule in applied)),
         entitlement=who.entitlement,
         categories=categories,
         level=who.level,
         needs=who.needs,
         contacts=tuple(_contact(rule, who, calendar, now) for rule in contacting),
+        outputs=_received(profile, who.referral.channel) | _triage(profile, who) | _assessment(profile, assessing),
     )
+
+
+def _received(profile: Profile, channel: str) -> dict[str, Any]:
+    """Return that the data came from the police, where it did."""
+    if not channel.startswith("police_"):
+        return {}
+    came = {"from": "police", "to": "hub", "what": "referral_data", "outcome": "released", "reason": None}
+    return {"received": came | {"basis": profile.basis_for("police_to_hub")}}
+
+
+def _triage(profile: Profile, who: Subject) -> dict[str, Any]:
+    """Return who triaged and what was found, for a hub without rules for the other words."""
+    found = {"vulnerable": None, "prioritised": None, "matched": [], "level": who.level}
+    found |= {"performed_by": profile.triage.performed_by, "basis": list(profile.triage.basis) or None}
+    return {"triage": found | {"enhanced": who.entitlement == "enhanced"}}
+
+
+def _assessment(profile: Profile, applied: Sequence[AssessmentRule]) -> dict[str, Any]:
+    """Return the assessment that the first rule requires, where the hub has such rules."""
+    found: dict[str, Any] = {"required": False, "kind": None, "by": None, "decides": [], "offered": None}
+    for rule in applied:
+        found = {name: getattr(rule, name) for name in found} | {"decides": list(rule.decides)}
+    return {"needs_assessment": found | {"sections": []}} if profile.assessments else {}
 
 
 def _refusal(profile: Profile, who: Subject, day: date) -> Decision | None:
@@ -145,7 +173,8 @@ def _refusal(profile: Profile, who: Subject, day: date) -> Decision | None:
     if not applied:
         return None
     first, rules = applied[0], tuple(rule.id for rule in applied)
-    return Decision(first.outcome, first.reason, rules, first.case_status, first.expected_route)
+    received = _received(profile, who.referral.channel)
+    return Decision(first.outcome, first.reason, rules, first.case_status, first.expected_route, outputs=received)
 
 
 def _closed_channel(profile: Profile, known: ReferralReceivedV1, day: date) -> str | None:
@@ -184,7 +213,7 @@ def _contact(rule: ContactRule, who: Subject, calendar: WorkingCalendar, now: da
     safe, methods, mode = who.referral.safe_contact, rule.methods or None, rule.mode
     if mode == "preferred":
         preferred = who.referral.preferred_method
-        methods, mode = ((preferred,), "all") if preferred else (methods, "any" if methods else None)
+        methods, mode = ((preferred,), "all") if preferred else (methods, "any")
     is_sensitive = _holds(_SENSITIVE, who)
     left_out = {}
     for method in methods or _ALL_METHODS:

@@ -39,12 +39,13 @@ EARLIER = text(" UNION ALL ".join(
 REFERRAL = text("SELECT id, version, source_organisation, facts, received_at FROM referral WHERE id = :id")
 UPSERT_CASE = _insert(
     "hub_case",
-    "id, referral_id, version, source_organisation, status, crime_category, outcome, reason, entitlement, level, "
-    "needs, facts, received_at, due_at",
+    "id, referral_id, version, source_organisation, status, crime_category, outcome, reason, entitlement, case_status, "
+    "level, needs, outputs, facts, received_at, due_at",
     "ON CONFLICT (referral_id) DO UPDATE SET version = excluded.version, status = excluded.status, "
     "crime_category = excluded.crime_category, outcome = excluded.outcome, reason = excluded.reason, "
-    "entitlement = excluded.entitlement, level = excluded.level, needs = excluded.needs, facts = excluded.facts, "
-    "due_at = excluded.due_at, changed_at = now() WHERE hub_case.version < excluded.version RETURNING id",
+    "entitlement = excluded.entitlement, case_status = excluded.case_status, level = excluded.level, "
+    "needs = excluded.needs, outputs = excluded.outputs, facts = excluded.facts, due_at = excluded.due_at, "
+    "changed_at = now() WHERE hub_case.version < excluded.version RETURNING id",
 )
 INSERT_DECISION = _insert(
     "decision",

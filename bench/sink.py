@@ -2,7 +2,8 @@
 
 `POST /<name>` is a webhook. What has come in is asked for afterwards, so that nothing is parsed while the clock runs:
 `GET /<name>` answers how many webhooks have come; `PUT /<name>` with the endpoint's secret as its body checks every
-signature, answers `{"came": [[nanoseconds, onward referral id], …], "forged": n}` and forgets them. The time is
+signature, answers `{"came": [[nanoseconds, onward referral id], …], "forged": n}` and forgets them. The challenge of a
+new endpoint is answered and not counted. The time is
 CLOCK_MONOTONIC, the same for all processes of a machine.
 """
 
@@ -51,13 +52,16 @@ class Sink(asyncio.Protocol):
     def _answer(self, now: int, head: bytes, body: bytes) -> bytes:
         method, target, _ = head.split(b" ", 2)
         came = self.came.setdefault(target, [])
-        if method == b"POST":
+        if method == b"POST" and b'"endpoint.verification"' in body:
+            said = orjson.dumps({"challenge": orjson.loads(body)["data"]["challenge"]})
+        elif method == b"POST":
             came.append((now, head, body))
             return _NO_CONTENT
-        said = str(len(came)).encode()
-        if method == b"PUT":
+        elif method == b"PUT":
             said = orjson.dumps(_report(came, body.decode()))
             self.came[target] = []
+        else:
+            said = str(len(came)).encode()
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said)
 
 

@@ -23,6 +23,7 @@ from typing_extensions import override
 from bench import tables
 from bench.job import ISSUER, Job
 from hubkit.auth import SigningKeys, issue_access_token, new_signing_key
+from hubkit.config import default_profile
 from hubkit.crypto import new_keyring
 from hubkit.webhooks import new_secret, new_signing_pair
 from tests.support.access import Broker, Databases
@@ -157,7 +158,7 @@ class _Made(System):
             webhook_signing_key=new_signing_pair()[0],
             index_key=base64.b64encode(secrets.token_bytes(32)).decode(),
             digest_key=secrets.token_hex(32),
-            profile=str(ROOT / "profiles" / "cambridgeshire.yaml"),
+            profile=str(ROOT / default_profile()),
         )
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
@@ -231,6 +232,15 @@ class CelerySystem(_Made):
         self._broker.drop_vhost(self._vhost)
 
 
+def _wait_verified(http: httpx.Client) -> None:
+    """Wait until the partner's endpoint has answered its challenge: nothing is sent to it before."""
+    deadline = time.monotonic() + 30
+    while http.get("/v1/webhook-endpoints").raise_for_status().json()["items"][0]["status"] != "active":
+        if time.monotonic() > deadline:
+            raise TimeoutError("the partner's endpoint was not verified")
+        time.sleep(0.05)
+
+
 class OnwardSystem(System):
     """The hub: five processes, and the counselling partner with its endpoint."""
 
@@ -244,6 +254,7 @@ class OnwardSystem(System):
             with self._client("counselling") as http:
                 answer = http.post("/v1/webhook-endpoints", json={"url": f"{sink.url}/{self.name}"})
                 self.secret = answer.raise_for_status().json()["secret"]
+                _wait_verified(http)
         except BaseException:
             self.stack.stop()
             raise

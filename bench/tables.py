@@ -39,8 +39,8 @@ _TRIAGE = """
 CREATE TABLE hub_case (
     id uuid PRIMARY KEY, referral_id uuid UNIQUE NOT NULL, version int NOT NULL, source_organisation text NOT NULL,
     status text NOT NULL, crime_category text NOT NULL, outcome text NOT NULL, reason text, entitlement text,
-    level text, needs text[] NOT NULL, facts jsonb NOT NULL, received_at timestamptz NOT NULL,
-    changed_at timestamptz NOT NULL DEFAULT now(), due_at timestamptz);
+    case_status text, level text, needs text[] NOT NULL, outputs jsonb NOT NULL, facts jsonb NOT NULL,
+    received_at timestamptz NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(), due_at timestamptz);
 CREATE TABLE decision (
     id uuid PRIMARY KEY, case_id uuid NOT NULL, case_version int NOT NULL, outcome text NOT NULL, reason text,
     case_status text, expected_route text, rules text[] NOT NULL, entitlement text, categories text[] NOT NULL,

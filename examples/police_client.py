@@ -2,6 +2,7 @@
 
     .venv/bin/python examples/police_client.py                  # the referral below, to the hub of `make run`
     .venv/bin/python examples/police_client.py --no-consent     # nothing goes to a partner
+    .venv/bin/python examples/police_client.py --need idva --channel police_case_by_case
     .venv/bin/python examples/police_client.py --file my.json --wait 30
 
 It signs in with `private_key_jwt` (its key is in .data/demo.json) and sends the referral again, under the same
@@ -100,6 +101,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", default=".data/demo.json", help="who we are and where the hub is")
     parser.add_argument("--file", help="a referral as JSON, instead of the one in this file")
+    parser.add_argument("--need", default="counselling", help="the need that it names, whose service may be told")
+    parser.add_argument("--channel", default="police_automatic", help="the channel that it comes by")
     parser.add_argument("--no-consent", action="store_true", help="leave out the consent to share with a partner")
     parser.add_argument("--wait", type=float, default=5, help="seconds to watch for news")
     arguments = parser.parse_args()
@@ -107,6 +110,8 @@ def main() -> None:
     referral = json.loads(Path(arguments.file).read_text()) if arguments.file else REFERRAL
     if not arguments.file:
         referral["source"]["reference"] = f"CMS-{uuid.uuid4().hex[:8].upper()}"
+        referral["source"]["channel"] = arguments.channel
+        referral["needs"] = referral["consents"][1]["recipients"] = [arguments.need]
     if arguments.no_consent:
         referral["consents"] = [c for c in referral["consents"] if c["hop"] != "hub_to_partner"]
     with httpx.Client(base_url=demo["base_url"], timeout=30) as http:

@@ -11,7 +11,9 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from hubkit.profiles import load_profile
 from onward.development import CALLERS, ENCRYPTING, new_secrets
+from onward.profiles import default_hub, find
 
 HERE = Path(__file__).parent
 DATABASES = ("gateway", "intake", "triage", "routing", "partners")
@@ -59,7 +61,7 @@ def broker_definitions(passwords: dict[str, str]) -> dict[str, Any]:
 
 def files() -> dict[str, Any]:
     """Return every secret by its file name; what is not text becomes JSON."""
-    shared = new_secrets()
+    shared = new_secrets(load_profile(find(default_hub())))
     broker_passwords = {name: password() for name in BROKER_USERS}
     made: dict[str, Any] = {
         "postgres-password": password(),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from hubkit.webhooks import new_secret, new_signing_pair, public_key_of, verify
 from services.intake.actions.register import facts_of
 from services.intake.schemas import Referral as HubReferral
 from services.partners.policy import gate
+from services.triage.model import Outputs
 from services.triage.policy.rulebook import Rulebook
 from services.triage.policy.triage import decide
 from tests.support.access import Broker, Databases
@@ -37,6 +39,8 @@ DEADLINES = {
         {"id": "high", "when": {"levels": ["high"], "none_of": [{"min_age": 60}]}, "methods": ["letter"]},
     ],
 }
+#: What triage stores beside columns; the hub's own word has one.
+OUTPUTS = [field.name for field in fields(Outputs) if field.name != "case_status"]
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,7 @@ def test_the_chain_decides_as_triage_does(profiles: list[Profile], marker: str |
             (hub.entitlement.level, hub.entitlement.categories) if hub.entitlement else (None, ())
         )
         assert (peer.level, peer.needs) == (hub.level, hub.needs)
+        assert peer.outputs == {name: found for name in OUTPUTS if (found := getattr(hub.outputs, name))}
         assert list(peer.contacts) == [as_dict(contact) for contact in hub.contacts]
 
 
@@ -109,7 +114,9 @@ def test_the_chain_s_gate_answers_as_the_hub_s(basis: str | None, agreed: str):
             gate.Question(
                 hop="hub_to_partner",
                 purpose="counselling",
-                case_is_open=is_open,
+                case_status="open" if is_open else "excluded",
+                shares="case_data",
+                is_told=False,
                 crime_category=crime,
                 partner=gate.Partner(partner_id, is_active=True, ring_fenced=is_fenced, agreements=(hub_s,)),
                 consents=(gate.Consent(id=new_id(), hop="hub_to_partner", **consent),) if decision else (),
@@ -184,8 +191,10 @@ def test_every_part_of_the_job_leaves_its_row(chain: Chain):
     assert chain.rows(f"SELECT status, version FROM referral WHERE id = '{id}'") == [("accepted", 1)]
     assert chain.rows(f"SELECT status FROM referral_onward WHERE referral_id = '{id}'") == [("sent",)]
     assert chain.rows(f"SELECT state, last_status FROM delivery WHERE referral_id = '{id}'") == [("delivered", 204)]
-    [(case_id, entitlement)] = chain.rows(f"SELECT id, entitlement FROM hub_case WHERE referral_id = '{id}'")
+    case = f"SELECT id, entitlement, outputs FROM hub_case WHERE referral_id = '{id}'"
+    [(case_id, entitlement, outputs)] = chain.rows(case)
     assert entitlement == "enhanced"
+    assert orjson.loads(outputs).keys() == {"received", "triage", "needs_assessment"}
     for table, count in {"decision": 1, "contact": 1, "pathway": 1, "case_facts": 1, "consent": 2}.items():
         assert chain.rows(f"SELECT count(*) FROM {table} WHERE case_id = '{case_id}'") == [(count,)]
     assert chain.rows("SELECT count(*) FROM attempt") == chain.rows("SELECT count(*) FROM delivery")

@@ -12,10 +12,11 @@ from hubkit import telemetry
 from hubkit.contracts import BY_TYPE, codes
 from hubkit.contracts.profile import Basis
 from hubkit.migrations import settings_class
+from services.partners import model
 from services.partners.model import Status
 from services.partners.policy import gate
 from services.routing.model import PathwayStatus
-from tests.docs import pages
+from tests.docs import lifecycle, pages
 from tests.docs.catalogue import PAGE, catalogue
 
 ROOT = pages.ROOT
@@ -85,6 +86,17 @@ def test_the_event_catalogue_is_in_step_with_the_contracts():
     assert PAGE.read_text(encoding="utf-8") == catalogue(), "write it with: .venv/bin/python -m tests.docs"
 
 
+def test_the_states_are_drawn_as_the_table_of_moves_has_them():
+    found = lifecycle.PAGE.read_text(encoding="utf-8")
+    assert found == lifecycle.page(), "write it with: .venv/bin/python -m tests.docs"
+    assert "sent --> received: receive" in found
+    assert "in_support --> recalled" in found
+
+
+def test_every_reason_of_the_gate_has_words():
+    assert gate_reasons() - model.SHARES - set(model.GATE_REASONS) == set()
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -95,6 +107,7 @@ def test_the_event_catalogue_is_in_step_with_the_contracts():
         pytest.param(set(PathwayStatus), id="states of a pathway"),
         pytest.param(set(codes.OUTCOMES), id="outcomes of triage"),
         pytest.param(set(codes.DATA_CATEGORIES), id="data categories"),
+        pytest.param(set(codes.PAUSE_REASONS), id="reasons of a pause"),
     ],
 )
 def test_the_glossary_has_every_code(words: set[str]):

@@ -1,0 +1,84 @@
+"""The catalogue of what partners receive, `docs/events.md`, made from `services/partners/schemas/events.py`."""
+
+import inspect
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.partners.model import AMENDED, REMINDER, SENT, TEST, VERIFICATION, WITHDRAWN
+from services.partners.policy import payloads
+from services.partners.schemas.events import EVENTS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "events.md"
+
+_HEAD = """# What partners receive by webhook
+
+Written by `.venv/bin/python -m tests.docs` from `services/partners/schemas/events.py`; a test fails when the two
+differ. Do not edit it. The examples are what the hub's own code makes.
+
+Webhooks follow Standard Webhooks 1.0.0: a `POST` of JSON with the headers `webhook-id`, `webhook-timestamp` and
+`webhook-signature`. `examples/partner_receiver.py` and `examples/partner_receiver.mjs` are two receivers.
+
+* **Verify** the signature over the bytes as they came, with the endpoint's secret (`v1`, HMAC-SHA256) or its public key
+  (`v1a`, Ed25519). After a rotation both old and new keys sign for 24 hours. Refuse a timestamp that is more than five
+  minutes away.
+* **Answer** with 2xx within ten seconds and work afterwards. Only 2xx is success; redirects are not followed. 410
+  pauses the endpoint. `Retry-After` is heeded up to an hour. What fails is tried ten times in 75 hours, and then waits
+  for a replay.
+* **Expect repeats**: the same `webhook-id` is the same news. Order is not kept; what the link answers is how it stands.
+* **Ignore** types and fields that you do not know: new ones may come.
+
+| Type | |
+|---|---|
+"""
+
+_ID = UUID("01992d6c-4f3a-7c21-9a40-5f1f6e3b7d10")
+_NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+_DUE = datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
+_HUB = "https://hub.example.org"
+
+
+def examples() -> dict[str, bytes]:
+    """Return a body of each type, made by the code that makes those that are sent."""
+    return {
+        SENT: payloads.onward(SENT, _NOW, (_ID, "counselling"), _HUB),
+        WITHDRAWN: payloads.onward(WITHDRAWN, _NOW, (_ID, "counselling"), _HUB, acknowledge_by=_DUE),
+        AMENDED: payloads.onward(AMENDED, _NOW, (_ID, "counselling"), _HUB, number=1),
+        REMINDER: payloads.onward(REMINDER, _NOW, (_ID, "counselling"), _HUB, number=1),
+        VERIFICATION: payloads.verification(VERIFICATION, _NOW, _ID, "q8Yc0rV4mZk2…", _HUB),
+        TEST: payloads.test(TEST, _NOW, _ID),
+    }
+
+
+def type_of(model: type[BaseModel]) -> str:
+    """Return the type that an event's model stands for."""
+    return str(get_args(model.model_fields["type"].annotation)[0])
+
+
+def page() -> str:
+    """Return the page."""
+    rows = [f"| [`{type_of(each)}`](#{_anchor(each)}) | {_first(each)} |" for each in EVENTS]
+    return _HEAD + "\n".join([*rows, "", *map(_section, EVENTS)])
+
+
+def _section(model: type[BaseModel]) -> str:
+    name = type_of(model)
+    example = _block(json.loads(examples()[name]))
+    schema = _block(model.model_json_schema())
+    return f"## {name}\n\n{inspect.getdoc(model)}\n\n{example}\n\nIts JSON schema:\n\n{schema}\n"
+
+
+def _block(value: Any) -> str:
+    return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
+
+
+def _anchor(model: type[BaseModel]) -> str:
+    return type_of(model).replace(".", "")
+
+
+def _first(model: type[BaseModel]) -> str:
+    return " ".join((inspect.getdoc(model) or "").partition("\n\n")[0].split())
