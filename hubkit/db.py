@@ -6,12 +6,13 @@ transaction and handed to the relay once it has committed.
 
 import asyncio
 import contextlib
-import threading
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import aiosqlite
 import orjson
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -68,15 +69,16 @@ class Database:
         self.source = source
         self.clock = clock
         self.is_postgresql = url.startswith("postgresql")
-        self._threads: list[threading.Thread] = []
+        #: SQLite's connections, so that none is left open that its pool has lost.
+        self._opened: list[aiosqlite.Connection] = []
         #: Called with the outbox rows of each committed transaction.
         self.on_events: Callable[[list[dict[str, Any]]], None] = lambda _rows: None
         if self.is_postgresql:
             self._writer = self._reader = _postgresql_engine(url, pool_size, source)
         else:
             # One writer connection: SQLite has one writer, and a pool of one queues fairly where its own lock polls.
-            self._writer = _sqlite_engine(url, self._threads, size=1, begin="BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(url, self._threads, size=4, begin="BEGIN")
+            self._writer = _sqlite_engine(url, self._opened, size=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, self._opened, size=4, begin="BEGIN")
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -152,9 +154,12 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
-        for thread in self._threads:
-            # One whose query was cancelled still answers to the loop; it must not find the loop closed.
-            await asyncio.to_thread(thread.join, 5)
+        for connection in self._opened:
+            # One whose work was cancelled may be lost to its pool, or still answer to the loop: it must not find the
+            # loop closed.
+            with contextlib.suppress(ValueError, sqlite3.Error):
+                await connection.close()
+            await asyncio.to_thread(connection._thread.join, 5)
 
 
 #: A service finds rows by their keys, a batch at a time. Plans are kept with the connection and must not depend on
@@ -193,15 +198,27 @@ def _postgresql_engine(url: str, pool_size: int, source: str) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: str, threads: list[threading.Thread], *, size: int, begin: str) -> AsyncEngine:
+def _sqlite_engine(url: str, opened: list[aiosqlite.Connection], *, size: int, begin: str) -> AsyncEngine:
+    path = make_url(url).database or ""
+
+    def _open() -> Any:
+        connection = aiosqlite.connect(path, isolation_level=None)  # the driver must not open transactions by itself
+        connection._thread.daemon = True
+        opened.append(connection)
+        return connection
+
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=30, **_OPTIONS
+        url,
+        async_creator=_open,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=30,
+        **_OPTIONS,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not open transactions by itself
-        threads.append(connection.driver_connection._thread)
         cursor = connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")

@@ -25,6 +25,7 @@ from hubkit.errors import PermanentError, TransientError
 from hubkit.ids import new_id
 from hubkit.messaging import INBOX
 from hubkit.telemetry import INBOX_AGE, INBOX_DEAD, INBOX_EVENTS, INBOX_PENDING, reset_traceparent, use_traceparent
+from hubkit.waiting import happens
 
 BATCH_LIMIT = 512
 MAX_TRIES = 12
@@ -261,11 +262,7 @@ class Inbox:
                     raise
                 _log.warning("retries_wait_for_database", extra={"error": type(error).__name__})
                 wait_s = _POLL_S
-            try:
-                await asyncio.wait_for(self._retry.wait(), wait_s)
-            except TimeoutError:
-                pass
-            else:
+            if await happens(self._retry, wait_s):
                 self._retry.clear()
                 await asyncio.sleep(0.02)
 

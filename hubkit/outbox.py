@@ -26,6 +26,7 @@ from hubkit.db import Database, whole
 from hubkit.ids import new_id
 from hubkit.messaging import OUTBOX
 from hubkit.telemetry import OUTBOX_AGE, OUTBOX_DEPTH, OUTBOX_FAILURES, OUTBOX_PUBLISHED
+from hubkit.waiting import happens
 
 PACK_LIMIT = 64
 _IN_FLIGHT = 4
@@ -124,8 +125,7 @@ class Relay:
         """Wait for the lock; tell the active relay of what this replica commits, at most every 20 ms."""
         deadline = asyncio.get_running_loop().time() + 1.0
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._sweep_now.wait(), left)
+            if await happens(self._sweep_now, left):
                 self._sweep_now.clear()
                 await connection.execute(f'NOTIFY "outbox_{self._db.source}"')
                 await asyncio.sleep(0.02)
@@ -137,8 +137,7 @@ class Relay:
             if self._failures:
                 low, high = _BACKOFF_S
                 wait_s = random.uniform(0.1, min(high, low * 2 ** min(self._failures, 8)))  # noqa: S311
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._is_well.wait(), wait_s)
+                await happens(self._is_well, wait_s)
             for type in list(self._waiting):
                 waiting = self._waiting[type]
                 while waiting and not self._is_early(type):
@@ -201,8 +200,7 @@ class Relay:
             self._sweep_now.clear()
             await whole(self._sweep(timedelta(0) if at_once else timedelta(seconds=2)))
             first = False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._sweep_now.wait(), _SWEEP_S * random.uniform(0.8, 1.2))  # noqa: S311
+            await happens(self._sweep_now, _SWEEP_S * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _sweep(self, age: timedelta) -> None:
         room = _SWEEP_LIMIT - len(self._known)

@@ -1,10 +1,10 @@
 """What intake does by the clock: it sends messages, and forgets old Idempotency-Keys."""
 
 import asyncio
-import contextlib
 
 from hubkit.db import Database, whole
 from hubkit.messenger import Messenger
+from hubkit.waiting import happens
 from services.intake.actions import messages, progress
 from services.intake.actions.deps import Deps
 from services.intake.actions.messages import Outgoing
@@ -48,8 +48,7 @@ class MessageSender:
             self._woken.clear()
             due = await whole(self._claim())
             if due is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _POLL_S)
+                await happens(self._woken, _POLL_S)
                 continue
             async with asyncio.TaskGroup() as group:
                 for outgoing in due:

@@ -17,6 +17,7 @@ from hubkit.db import Database, is_disconnect, whole
 from hubkit.egress import Attempt, WebhookClient
 from hubkit.service import Service
 from hubkit.telemetry import ACKNOWLEDGEMENTS_OVERDUE, DELIVERIES, DELIVERIES_WAITING
+from hubkit.waiting import happens
 from hubkit.webhooks import sign
 from services.partners.actions.acknowledgements import count_overdue
 from services.partners.actions.deps import Deps
@@ -180,13 +181,8 @@ class Dispatcher:
             self._lanes.wake.clear()
             if await _patiently("claim", self.claim_once):
                 continue
-            try:
-                # Spread, so that several processes do not look at the same moment.
-                # Not `wait_for`, which before Python 3.12 swallows a cancellation that comes together with the event.
-                async with asyncio.timeout(_POLL_S * random.uniform(0.8, 1.2)):  # noqa: S311
-                    await self._lanes.wake.wait()
-            except TimeoutError:
-                continue
+            # Spread, so that several processes do not look at the same moment.
+            await happens(self._lanes.wake, _POLL_S * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _send_loop(self) -> None:
         while True:

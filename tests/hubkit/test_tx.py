@@ -1,7 +1,11 @@
 """Transactions: writes go together, a hopeful one is done again when somebody was quicker."""
 
 import asyncio
+import contextlib
+import gc
+import warnings
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,3 +160,20 @@ async def test_cancelled_transaction_is_rolled_back_and_its_connection_is_sound(
     for _ in range(10):
         async with db.hopeful() as tx:
             assert await tx.rows(select(PARENT)) == []
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_connection_that_is_cancelled_while_it_opens_is_closed(tmp_path: Path, turns: int) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'db'}", source="test", clock=SystemClock())
+    opening = asyncio.create_task(database.ping())
+    for _ in range(turns):
+        await asyncio.sleep(0.0005)
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await opening
+    await database.aclose()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        del database, opening
+        gc.collect()
+    assert [str(each.message) for each in said] == []

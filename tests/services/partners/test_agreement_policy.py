@@ -15,12 +15,12 @@ from services.partners.policy.agreement_terms import (
     Terms,
     faults,
     from_json,
-    is_same_person,
     not_stated,
     only_narrows,
     to_json,
 )
 from services.partners.policy.agreements import Term, gaps, outlook, overlap, state_on
+from services.partners.policy.second_person import is_same_person
 
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(20)]

@@ -1,29 +1,31 @@
-"""1,000 withdrawals on each database raced against sending and reading, in four runs.
+"""1,000 withdrawals on PostgreSQL, and 240 on SQLite, raced against sending and reading, in four runs each.
 
 Row 44 of the fault matrix: nothing is sent after a withdrawal is acknowledged, and its answer names exactly what had
 gone out before. The dispatcher and the receiver are real; only who intake knows is made up.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
 from aiohttp import web
 from sqlalchemy import select
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hubkit.clock import ManualClock, SteeredClock
 from hubkit.db import table_of
 from hubkit.egress import WebhookClient
-from hubkit.errors import HubError
+from hubkit.errors import HubError, UnavailableError
 from hubkit.ids import new_id
 from services.partners.actions.cases import open_cases
 from services.partners.actions.consents import Decision, Recorded, record_consent
@@ -35,7 +37,8 @@ from services.partners.tables.delivery import Attempt, Delivery
 from tests.services.partners.delivery_support import Receiver, receiving, register_verified
 from tests.services.partners.support import NOW, World, caller, consent, database, event, opened
 
-RACES = 250
+T = TypeVar("T")
+RACES, RACES_WITH_ONE_WRITER = 250, 60
 RETRY = timedelta(minutes=10)
 AT_ONCE = 20
 STAFF = caller("staff", "cases:write")
@@ -75,6 +78,7 @@ async def hub(url: str, receiver: Receiver) -> AsyncIterator[World]:
 async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_path: Path, seed: int) -> None:
     del tmp_path
     chance = random.Random(seed)
+    count = RACES if url.startswith("postgresql") else RACES_WITH_ONE_WRITER
     arrived: dict[UUID, list[float]] = defaultdict(list)
 
     async def answer(_: web.Request) -> web.StreamResponse:
@@ -91,7 +95,7 @@ async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_
 
         world.intake.before = dawdle
         limit = asyncio.Semaphore(AT_ONCE)
-        plans = [[chance.uniform(0, 0.06) for _ in range(3)] for _ in range(RACES)]
+        plans = [[chance.uniform(0, 0.06) for _ in range(3)] for _ in range(count)]
 
         async def one(delays: list[float]) -> Race:
             async with limit:
@@ -105,7 +109,7 @@ async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_
         await asyncio.sleep(0.5)
         facts = await read_facts(world)
 
-    assert len(races) == RACES
+    assert len(races) == count
     raced = 0
     for race in races:
         assert race.answer is not None
@@ -121,7 +125,7 @@ async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_
         assert bool(race.answer.acknowledgements) == bool(arrived[onward_id] or facts.disclosed[onward_id])
         raced += bool(arrived[onward_id])
     # Some went out before and some did not: otherwise there was no race.
-    assert RACES * 0.1 < raced < RACES * 0.98
+    assert count * 0.1 < raced < count * 0.98
     check_permits(facts)
 
 
@@ -130,29 +134,44 @@ async def run(world: World, delays: list[float]) -> Race:
     case_id = new_id()
     data = world.requested(case_id)
     race = Race(case_id, data.onward_referral_id)
-    async with world.db.transaction() as tx:
-        await open_cases(tx, world.deps, [event(opened(case_id, consents=[consent()]))])
+
+    async def open_case() -> None:
+        async with world.db.transaction() as tx:
+            await open_cases(tx, world.deps, [event(opened(case_id, consents=[consent()]))])
+
+    await patiently(open_case)
 
     async def send() -> None:
         await asyncio.sleep(delays[0])
-        await world.take(data)
+        await patiently(lambda: world.take(data))
 
     async def read() -> None:
         await asyncio.sleep(delays[1])
         try:
             found = await read_onward_referral(world.db, world.deps, caller(), race.onward_id)
-        except HubError:
+        except (HubError, PoolTimeoutError):
             return
         race.read.append((time.monotonic(), found.id))
 
     async def withdraw() -> None:
         await asyncio.sleep(delays[2])
         decision = Decision("hub_to_partner", "withdrawn", ("counselling",))
-        race.answer = await record_consent(world.db, world.deps, STAFF, case_id, decision)
+        race.answer = await patiently(lambda: record_consent(world.db, world.deps, STAFF, case_id, decision))
         race.acknowledged = time.monotonic()
 
-    await asyncio.gather(send(), read(), withdraw())
+    async with asyncio.TaskGroup() as group:
+        for step in (send(), read(), withdraw()):
+            group.create_task(step)
     return race
+
+
+async def patiently(act: Callable[[], Awaitable[T]]) -> T:
+    """Do it again when the pool had no connection in time, as the inbox does, and the caller who is answered 503."""
+    for _ in range(20):
+        with contextlib.suppress(PoolTimeoutError, UnavailableError):
+            return await act()
+        await asyncio.sleep(0.2)
+    return await act()
 
 
 @dataclass
