@@ -38,13 +38,13 @@ class Partners:
 
 
 @pytest.fixture
-def partners(embedded_hub: Hub) -> Iterator[Partners]:
+def partners(hub: Hub) -> Iterator[Partners]:
     with ExitStack() as stack:
-        found = Partners(embedded_hub)
+        found = Partners(hub)
         for kind in KINDS:
             found.receivers[kind] = stack.enter_context(Receiver())
-            endpoint = embedded_hub.endpoint(kind, found.receivers[kind].url)
-            stack.callback(embedded_hub.remove_endpoint, kind, endpoint["id"])
+            endpoint = hub.endpoint(kind, found.receivers[kind].url)
+            stack.callback(hub.remove_endpoint, kind, endpoint["id"])
         yield found
 
 
@@ -113,9 +113,9 @@ def lines(found: dict[str, Any], what: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_nothing_that_reached_a_partner_is_missing_and_nothing_is_extra(
-    embedded_hub: Hub, partners: Partners, seed: int
+    hub: Hub, partners: Partners, seed: int
 ) -> None:
-    chance, hub = random.Random(seed), embedded_hub
+    chance = random.Random(seed)
     persons = [
         {"given_name": f"P{uuid.uuid4().hex[:6]}", "family_name": "Random", "phone": f"0770090{n:04}"} for n in (1, 2)
     ]
@@ -156,8 +156,8 @@ def test_nothing_that_reached_a_partner_is_missing_and_nothing_is_extra(
         assert set(passage["codes"]["consent_ids"]) <= known
 
 
-def test_one_person_is_found_by_referral_case_and_reference_and_no_detail_is_shown(embedded_hub: Hub) -> None:
-    hub, name = embedded_hub, f"Q{uuid.uuid4().hex[:8]}"
+def test_one_person_is_found_by_referral_case_and_reference_and_no_detail_is_shown(hub: Hub) -> None:
+    name = f"Q{uuid.uuid4().hex[:8]}"
     made = referral_of({"given_name": name, "phone": "07700900555"}, ["counselling"], ["counselling"])
     again = referral_of({"given_name": name.upper(), "phone": "+447700900555"}, ["counselling"], [])
     other = referral_of({"given_name": f"{name}x", "phone": "07700900555"}, ["counselling"], [])
