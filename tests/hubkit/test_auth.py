@@ -224,6 +224,7 @@ def test_no_private_part_is_published() -> None:
         json.dumps({"keys": [JWK, JWK]}), json.dumps({"keys": [OctKey.generate_key(256).as_dict()]}),
         json.dumps({"keys": [{k: v for k, v in JWK.items() if k != "kid"}]}),
     ],
+    ids=range(10),
 )  # fmt: skip
 def test_malformed_signing_keys_are_refused_without_showing_them(text: str) -> None:
     with pytest.raises(ValueError, match="key") as refusal:

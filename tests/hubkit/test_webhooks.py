@@ -129,6 +129,7 @@ def _b64(raw: bytes) -> str:
         "", "whsec_", "whsec_" + _b64(b"x"), "whsec_" + _b64(bytes(23)), "whsec_" + _b64(bytes(65)), "whsec_not base64",
         "whsk_" + _b64(bytes(32)), "whsk_" + _b64(bytes(64)), "whsk_ä", new_signing_pair()[1], "plain",
     ],
+    ids=range(11),
 )  # fmt: skip
 def test_a_malformed_signing_key_is_refused(key: str) -> None:
     with pytest.raises(WebhookKeyError) as refusal:
