@@ -24,6 +24,8 @@ import psutil  # type: ignore[import-untyped]
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
+#: Not the seeded one: processes beside this one look for ports too.
+_CHANCE = random.SystemRandom()
 _TAKEN: set[int] = set()
 
 
@@ -34,7 +36,7 @@ class ServerError(Exception):
 def free_port() -> int:
     """Return a free loopback port below 32768, where no outgoing connection of this machine takes one away."""
     while True:
-        port = random.randrange(20000, 32768)
+        port = _CHANCE.randrange(20000, 32768)
         if port in _TAKEN:
             continue
         with socket.socket() as probe:
