@@ -109,6 +109,7 @@ BAD_FIELDS: list[tuple[dict[str, Any], tuple[str, str]]] = [
 
 
 async def test_bad_fields_are_named_and_never_repeated(intake: Intake) -> None:
+    """Rows 32 and 33 of the bad-input matrix."""
     for changes, expected in BAD_FIELDS:
         response = await intake.post(referral(**changes))
         assert (response.status_code, places(response)) == (422, [expected])
