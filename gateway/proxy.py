@@ -21,6 +21,7 @@ from hubkit.auth import Caller
 from hubkit.egress import InternalResponse
 from hubkit.errors import (
     BadRequestError,
+    ForbiddenError,
     HubError,
     NotFoundError,
     RateLimitedError,
@@ -51,7 +52,7 @@ _PASSED: Final = {
     )
 }
 #: What is read here alone; each may stand once.
-_READ: Final = frozenset({b"authorization", b"host", b"content-length"})
+_READ: Final = frozenset({b"authorization", b"content-length"})
 _ONCE: Final = _READ | frozenset(_PASSED)
 #: What of a service's answer goes back to the client.
 _RETURNED: Final = frozenset({
@@ -110,7 +111,7 @@ class Proxy:
             caller, counted = _ANYBODY, _origin(scope)
         else:
             caller = self._caller(headers.get(b"authorization", b""), scope, now.timestamp())
-            caller.require(route.scope)
+            _require(route, caller)
             counted = caller.client_id
         wait = self._deps.limits.calls[route.kind].take(counted, now.timestamp())
         if wait:
@@ -130,7 +131,7 @@ class Proxy:
             )
         except UnavailableError as error:
             raise UnavailableError(retry_after_s=1) from error
-        return _checked(answer, route)
+        return _checked(answer, route, caller)
 
     def _caller(self, authorization: bytes, scope: Scope, now_s: float) -> Caller:
         try:
@@ -171,6 +172,20 @@ class OpenToAll:
             await send(message)
 
         await self._app(scope, receive, opened)
+
+
+def _require(route: Route, caller: Caller) -> None:
+    try:
+        caller.require(route.scope)
+    except ForbiddenError as error:
+        _note(error.reason, route, caller)
+        raise
+
+
+def _note(code: str, route: Route, caller: Caller) -> None:
+    """Log what a client was refused: the path as in the table, without its ids."""
+    extra = {"code": code, "client_id": caller.client_id, "method": route.method, "route": route.template}
+    _log.warning("access_refused", extra=extra)
 
 
 def _origin(scope: Scope) -> str:
@@ -244,13 +259,16 @@ async def _stream(receive: Receive) -> AsyncIterator[bytes]:
             yield message["body"]
 
 
-def _checked(answer: InternalResponse, route: Route) -> InternalResponse:
+def _checked(answer: InternalResponse, route: Route, caller: Caller) -> InternalResponse:
     """Return the answer, unless it is one between deployables that would mislead the client."""
     is_problem = (answer.header("content-type") or "").startswith(PROBLEM_MEDIA_TYPE)
     if answer.status == 401 or (answer.status >= 500 and not is_problem):
         # A service that does not believe the gateway's own token is a fault of ours, not of the client's token.
         _log.error("bad_answer", extra={"service": str(route.upstream), "status": answer.status})
         raise UnavailableError(retry_after_s=1)
+    if answer.status == 404 and not route.is_public:
+        # What is not there and what is somebody else's have one answer: many of them are somebody trying ids.
+        _note("not_found", route, caller)
     return answer
 
 

@@ -9,6 +9,7 @@ import uvicorn
 from hubkit import log
 from hubkit.config import SettingsError
 from hubkit.migrations import StaleSchemaError, settings_class
+from hubkit.protocol import BoundedProtocol
 
 
 def tune_collector() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
 #: How every deployable is served: the fast loop and parser, our own logs, no banner.
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": BoundedProtocol,
     "access_log": False,
     "log_config": None,
     "server_header": False,

@@ -85,7 +85,7 @@ class EdgeMiddleware:
                 message["headers"] = _with_security(message.get("headers", ()))
             await send(message)
 
-        refusal = _refuse_path(scope)
+        refusal = _refuse_path(scope) or _refuse_host(scope)
         if refusal is not None:
             await refusal(scope, receive, guarded)
             return
@@ -122,6 +122,13 @@ def _refuse_path(scope: Scope) -> Response | None:
     disguised = b"%" in raw and (b"%2f" in raw.lower() or b"%5c" in raw.lower())
     if dotted or disguised or "//" in path or "\\" in path or not path.isprintable():
         return problem_of_status(HTTPStatus.NOT_FOUND)
+    return None
+
+
+def _refuse_host(scope: Scope) -> Response | None:
+    """Refuse two hosts: a proxy before us may have gone by the other (RFC 9112 section 3.2)."""
+    if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        return problem_of(BadRequestError(code="repeated_header"))
     return None
 
 

@@ -1,5 +1,6 @@
 """Route guards for FastAPI. Each is an object that can be found on its route, so that a test can list them all."""
 
+import logging
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import cast
@@ -9,6 +10,8 @@ from fastapi.dependencies.models import Dependant
 
 from hubkit.auth.tokens import Caller, Verifier
 from hubkit.errors import UnauthenticatedError
+
+_log = logging.getLogger(__name__)
 
 
 def bearer(request: Request) -> str:
@@ -44,7 +47,12 @@ class ScopeGuard:
     async def __call__(self, request: Request) -> Caller:
         """Return the caller of `request`."""
         verifier = self._verifier or cast("Verifier", request.app.state.verifier)
-        caller = verifier.verify(bearer(request))
+        try:
+            caller = verifier.verify(bearer(request))
+        except UnauthenticatedError:
+            # Only deployables call each other with these tokens: one that is not believed is a fault or an intruder.
+            _log.warning("access_refused", extra={"code": "unauthenticated", "method": request.method})
+            raise
         if self.scope is not None:
             caller.require(self.scope)
         return caller

@@ -70,7 +70,7 @@ def decode(raw: dict[str, Any], contract: type[C]) -> Event[C]:
             subject=raw["subject"],
             time=datetime.fromisoformat(raw["time"]),
             data=contract.model_validate(raw["data"]),
-            traceparent=raw.get("traceparent"),
+            traceparent=trace if isinstance(trace := raw.get("traceparent"), str) else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an envelope: {type(error).__name__}") from error

@@ -138,6 +138,7 @@ def test_every_container_is_confined(name: str):
 
 @pytest.mark.parametrize("user", ["intake", "triage", "routing", "partners"])
 def test_a_broker_user_reads_only_its_own_queues(user: str):
+    """Row 44 of the bad-input matrix."""
     definitions = json.loads((DEVELOPMENT / "rabbitmq-definitions.json").read_text(encoding="utf-8"))
     (permission,) = (entry for entry in definitions["permissions"] if entry["user"] == user)
 

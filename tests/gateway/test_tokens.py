@@ -72,6 +72,7 @@ async def test_an_assertion_for_the_token_endpoint_is_one_for_the_issuer(gateway
 
 
 async def test_an_assertion_is_good_once(gateway: Gateway):
+    """Row 27 of the bad-input matrix."""
     form = assertion_form(signed(claims(gateway.clock)))
 
     statuses = [(await ask(gateway, form)).status_code for _ in range(3)]
@@ -131,6 +132,7 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
 async def test_a_wrong_assertion_is_an_invalid_client(gateway: Gateway, changes: dict[str, Any]):
+    """Row 27 of the bad-input matrix."""
     await refused(gateway, signed(claims(gateway.clock, **changes)))
 
 
@@ -200,6 +202,7 @@ async def test_a_wrong_token_request_is_answered_as_oauth_says(gateway: Gateway,
 
 
 async def test_a_disabled_client_gets_no_token_and_its_tokens_end(gateway: Gateway):
+    """Row 27 of the bad-input matrix."""
     bearer = await gateway.bearer()
     assert (await gateway.http.get(REFERRAL, headers=bearer)).status_code == 202
 
@@ -287,6 +290,7 @@ def attacks(gateway: Gateway) -> dict[str, str]:
 
 
 async def test_no_forged_expired_or_foreign_token_is_believed(gateway: Gateway):
+    """Row 25 of the bad-input matrix."""
     wrong = {}
     for name, token in attacks(gateway).items():
         headers = {"authorization": f"Bearer {token}".encode()}

@@ -165,6 +165,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_unbelievable_token_is_refused_without_a_reason(verifier: Verifier, name: str) -> None:
+    """Rows 24 and 25 of the bad-input matrix."""
     for _ in range(2):  # the second time would come from the memory
         with pytest.raises(UnauthenticatedError) as refusal:
             verifier.verify(ATTACKS[name])

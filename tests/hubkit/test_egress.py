@@ -208,6 +208,7 @@ async def test_a_name_that_does_not_exist_is_a_dns_failure(
 
 
 async def test_a_name_that_points_inside_is_blocked_at_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 38 of the bad-input matrix."""
     canary = 0
 
     async def touched(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:

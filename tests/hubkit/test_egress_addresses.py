@@ -76,6 +76,7 @@ def test_private_addresses_are_permitted_in_development_only(address: str) -> No
 
 @pytest.mark.parametrize("address", NEVER)
 def test_special_addresses_are_never_permitted(address: str) -> None:
+    """Row 38 of the bad-input matrix."""
     assert not AddressGuard().permits(address)
     assert not AddressGuard(allow_private=True).permits(address)
 
@@ -136,6 +137,7 @@ BAD_URLS = {
 
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_a_wrong_webhook_url_is_refused_with_a_code(url: str) -> None:
+    """Row 37 of the bad-input matrix."""
     with pytest.raises(InvalidError) as refusal:
         check_webhook_url(url)
     (fault,) = refusal.value.errors

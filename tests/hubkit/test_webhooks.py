@@ -66,6 +66,7 @@ def test_each_secret_gives_one_signature_and_any_one_verifies() -> None:
 
 @pytest.mark.parametrize("offset", [-300, 0, 300])
 def test_the_tolerance_is_five_minutes_either_way(offset: int) -> None:
+    """Row 40 of the bad-input matrix."""
     secret = new_secret()
     signature = sign("msg_1", NOW, BODY, [secret])
     verify(headers(signature), BODY, [secret], now=NOW + offset)
@@ -88,6 +89,7 @@ def test_the_tolerance_is_five_minutes_either_way(offset: int) -> None:
     ],
 )  # fmt: skip
 def test_whatever_is_wrong_the_refusal_is_the_same(change: dict[str, str]) -> None:
+    """Row 40 of the bad-input matrix."""
     secret, (private, public) = new_secret(), new_signing_pair()
     given = headers(sign("msg_1", NOW, BODY, [secret, private])) | change
     with pytest.raises(WebhookVerificationError, match=r"^the webhook signature does not verify$"):
@@ -111,6 +113,7 @@ def test_a_symmetric_signature_never_passes_for_an_asymmetric_one() -> None:
 
 
 def test_only_eight_signatures_are_tried() -> None:
+    """Row 40 of the bad-input matrix."""
     secret = new_secret()
     good = sign("msg_1", NOW, BODY, [secret])
     assert verify(headers(" ".join(["v1,AAAA"] * 7 + [good])), BODY, [secret], now=NOW)
@@ -132,6 +135,7 @@ def _b64(raw: bytes) -> str:
     ids=range(11),
 )  # fmt: skip
 def test_a_malformed_signing_key_is_refused(key: str) -> None:
+    """Row 39 of the bad-input matrix."""
     with pytest.raises(WebhookKeyError) as refusal:
         sign("msg_1", NOW, BODY, [key])
     assert len(key) < 8 or key not in str(refusal.value)
@@ -151,6 +155,7 @@ _SMALL_ORDER = [
     "raw", [*map(bytes.fromhex, _SMALL_ORDER), b"\x02" + bytes(31), b"\xff" * 32, bytes(31), bytes(33)]
 )
 def test_a_public_key_off_the_curve_or_of_small_order_is_refused(raw: bytes) -> None:
+    """Row 39 of the bad-input matrix."""
     with pytest.raises(WebhookKeyError):
         verify(headers("v1a,AAAA"), BODY, ["whpk_" + _b64(raw)], now=NOW)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from hubkit.db import Tx
 from hubkit.errors import NotFoundError
 from services.intake.actions.deps import Deps
+from services.intake.policy.messages import unusable_details
 from services.intake.schemas import DisclosureView
 from services.intake.store import persons
 
@@ -35,8 +36,11 @@ async def read_fields(tx: Tx, deps: Deps, referral_id: UUID, fields: list[str]) 
 
 
 def fields_of(facts: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a disclosure from the codes of a referral and what was opened of its person."""
-    values = _coded(facts) | plain
+    """Return the fields of a disclosure from the codes of a referral and what was opened of its person.
+
+    A contact detail that nobody may use is none.
+    """
+    values = _coded(facts) | plain | dict.fromkeys(unusable_details(facts.get("safe_contact") or {}))
     if "instructions" in plain:
         values["safe_contact"] = _safe_contact(facts.get("safe_contact"), plain["instructions"])
     return values

@@ -13,6 +13,8 @@ DETAILS: Final[Mapping[str, frozenset[str]]] = {
     "email": frozenset({"email"}),
     "letter": frozenset({"given_name", "family_name", "address"}),
 }
+#: Contact details, and the methods beside the one of the same name that use them.
+_WAYS: Final[Mapping[str, tuple[str, ...]]] = {"phone": ("text", "voicemail"), "email": ()}
 #: Waits in seconds after the first attempt, the second, …: seven attempts in some seventeen hours. A message that is
 #: later than that says the wrong thing, and staff should know.
 STEPS_S: Final = (30, 120, 600, 3600, 14_400, 43_200)
@@ -59,6 +61,16 @@ def reason_to_skip(method: str, safe_contact: Mapping[str, Any]) -> str | None:
     if is_safe is False:
         return "unsafe_method"
     return "instructions_given" if safe_contact.get("has_instructions") else None
+
+
+def unusable_details(safe_contact: Mapping[str, Any]) -> frozenset[str]:
+    """Return the contact details by which there is no safe way: no partner is given them.
+
+    A number that is not safe to call is one for texts or voicemail only where those are called safe. An address is
+    more than where post goes, and is kept back by rules of its own.
+    """
+    unsafe = {name for name in _WAYS if safe_contact.get(name) is False}
+    return frozenset(name for name in unsafe if not any(safe_contact.get(way) for way in _WAYS[name]))
 
 
 def recipient_of(method: str, details: Mapping[str, Any]) -> tuple[str, ...] | None:

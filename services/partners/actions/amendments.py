@@ -13,6 +13,7 @@ from hubkit.ids import new_id
 from hubkit.inbox import Deferred
 from services.partners.actions.deps import Deps
 from services.partners.actions.notify import tell_allowed
+from services.partners.actions.own import own
 from services.partners.model import AMENDED, Onward
 from services.partners.policy.amendments import Content, changed_since
 from services.partners.policy.transitions import TOLD
@@ -97,8 +98,7 @@ async def list_receipts(tx: Tx, caller: Caller, onward_id: UUID, after: UUID | N
 
 async def _check_own(tx: Tx, caller: Caller, onward_id: UUID) -> None:
     partner_id = await registry.partner_of(tx, caller.organisation)
-    found = await onward.read(tx, [onward_id])
-    if not found or found[0].partner_id != partner_id or found[0].sent_at is None:
+    if own(await onward.read(tx, [onward_id]), caller, partner_id).sent_at is None:
         raise NotFoundError
 
 

@@ -9,6 +9,7 @@ from hubkit.auth import Caller
 from hubkit.db import Tx
 from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
 from services.partners.actions.changes import Change, acknowledge, apply
+from services.partners.actions.own import own
 from services.partners.model import DECLINE_REASONS, OUTCOMES, Onward, Status
 from services.partners.policy.transitions import OPEN_TO_PARTNER, PARTNER_MOVES, may
 from services.partners.store import onward, registry
@@ -54,7 +55,8 @@ async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onw
     NotFoundError
         When it is not the caller's.
     """
-    row = _visible(await onward.read(tx, [onward_id]), await registry.partner_of(tx, caller.organisation))
+    partner_id = await registry.partner_of(tx, caller.organisation)
+    row = _visible(own(await onward.read(tx, [onward_id]), caller, partner_id))
     can_write = "onward:write" in caller.scopes
     status = Status.SENT if row.status is Status.READY else row.status
     found = []
@@ -77,7 +79,7 @@ async def receive(tx: Tx, caller: Caller, onward_id: UUID) -> Onward:
         `wrong_state`, when it has come to an end.
     """
     partner_id = await registry.partner_of(tx, caller.organisation)
-    row = _visible(await onward.lock(tx, [onward_id]), partner_id)
+    row = _visible(own(await onward.lock(tx, [onward_id]), caller, partner_id))
     if row.status not in OPEN_TO_PARTNER:
         raise ConflictError(f"It is {row.status}", code="wrong_state")
     return await acknowledge(tx, row)
@@ -96,7 +98,7 @@ async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onwa
         `wrong_state`, when its state does not allow the move.
     """
     partner_id = await registry.partner_of(tx, caller.organisation)
-    row = _visible(await onward.lock(tx, [onward_id]), partner_id)
+    row = _visible(own(await onward.lock(tx, [onward_id]), caller, partner_id))
     to = PARTNER_MOVES[given.name]
     is_same = (row.status, row.reasons, row.outcome) == (to, given.reasons, given.outcome)
     # What it was asked from was one version before, or two where it had not been written down as sent.
@@ -112,9 +114,7 @@ async def answer(tx: Tx, caller: Caller, onward_id: UUID, given: Answer) -> Onwa
     return (await apply(tx, [Change(row, to, given.reasons, given.outcome)]))[0]
 
 
-def _visible(rows: Sequence[Onward], partner_id: UUID | None) -> Onward:
-    if not rows or rows[0].partner_id != partner_id:
+def _visible(row: Onward) -> Onward:
+    if row.sent_at is None and row.status is not Status.READY:
         raise NotFoundError
-    if rows[0].sent_at is None and rows[0].status is not Status.READY:
-        raise NotFoundError
-    return rows[0]
+    return row

@@ -23,6 +23,7 @@ from hubkit.ids import new_id
 from services.partners.actions import amendments
 from services.partners.actions.changes import acknowledge
 from services.partners.actions.deps import Deps
+from services.partners.actions.own import own
 from services.partners.actions.permits import PERMIT_LIFETIME, issue, settle_permits, verdicts_for
 from services.partners.clients import Person, fetch_person
 from services.partners.model import Onward
@@ -100,10 +101,10 @@ async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_
 async def _own(tx: Tx, caller: Caller, onward_id: UUID) -> Onward:
     """Return the caller's onward referral, once it was allowed to go out; before that it does not exist for it."""
     partner_id = await registry.partner_of(tx, caller.organisation)
-    found = await onward.read(tx, [onward_id])
-    if not found or found[0].partner_id != partner_id or found[0].ready_at is None:
+    row = own(await onward.read(tx, [onward_id]), caller, partner_id)
+    if row.ready_at is None:
         raise NotFoundError
-    return found[0]
+    return row
 
 
 async def _record(

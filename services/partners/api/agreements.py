@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from hubkit.auth import Caller, requires
 from hubkit.fields import Id, LocalDate
@@ -21,10 +21,12 @@ from services.partners.schemas.agreements import (
     NewAgreement,
     VersionBody,
 )
+from services.partners.schemas.base import whole_number
 
 router = new_router("/v1/agreements", tags=["agreements"])
 Reader = Annotated[Caller, Depends(requires("agreements:read"))]
 Writer = Annotated[Caller, Depends(requires("agreements:write"))]
+Number = Annotated[int, Path(ge=1, le=999_999), whole_number(1, 999_999)]
 Day = Annotated[LocalDate, Query(description="A local day, from today on.")]
 
 
@@ -81,7 +83,7 @@ async def list_versions(
 
 
 @router.get("/{agreement_id}/versions/{number}")
-async def read_version(request: Request, _caller: Reader, agreement_id: Id, number: int) -> VersionBody:
+async def read_version(request: Request, _caller: Reader, agreement_id: Id, number: Number) -> VersionBody:
     """Read an agreement as it was in one version, such as the one that a disclosure names."""
     async with database(request).reading() as tx:
         return VersionBody.model_validate(await agreement_views.read_version(tx, agreement_id, number))

@@ -11,6 +11,7 @@ from hubkit.db import Database
 from hubkit.errors import BadRequestError
 from hubkit.paging import MAX_CURSOR, Page, decode_cursor, encode_cursor
 from services.partners.actions.deps import Deps
+from services.partners.schemas.base import Nothing
 
 Item = TypeVar("Item")
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next_cursor` of the page before.")]
@@ -26,6 +27,11 @@ def dependencies(request: Request) -> Deps:
     """Return what the actions are given."""
     deps: Deps = request.app.state.deps
     return deps
+
+
+async def no_fields(body: Nothing | None = None) -> None:
+    """Refuse a body with fields, where the path alone says what is done; none or `{}` may be sent."""
+    del body
 
 
 def position(request: Request, caller: Caller, name: str, cursor: str | None) -> UUID | None:

@@ -11,7 +11,7 @@ from hubkit.fields import Id
 from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import etag, if_match_version, new_router
 from services.partners.actions import answers, disclose, onward
-from services.partners.api.common import Cursor, database, dependencies, page, position
+from services.partners.api.common import Cursor, database, dependencies, no_fields, page, position
 from services.partners.model import REASONS, Onward, Status
 from services.partners.schemas.onward import (
     ActionBody,
@@ -69,7 +69,7 @@ async def list_actions(request: Request, response: Response, caller: Reader, onw
     return Actions(status=row.status, version=row.version, reasons=_coded(row.reasons), actions=bodies)
 
 
-@router.post("/{onward_referral_id}/receive")
+@router.post("/{onward_referral_id}/receive", dependencies=[Depends(no_fields)])
 async def receive(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
     """Say that it has arrived, without reading it; reading it says so too."""
     async with database(request).transaction() as tx:
@@ -78,7 +78,7 @@ async def receive(request: Request, response: Response, caller: Writer, onward_r
     return _summary(row)
 
 
-@router.post("/{onward_referral_id}/accept")
+@router.post("/{onward_referral_id}/accept", dependencies=[Depends(no_fields)])
 async def accept(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
     """Take the person on."""
     return await _answer(
@@ -95,7 +95,7 @@ async def decline(
     return await _answer(request, response, caller, onward_referral_id, given)
 
 
-@router.post("/{onward_referral_id}/progress")
+@router.post("/{onward_referral_id}/progress", dependencies=[Depends(no_fields)])
 async def progress(request: Request, response: Response, caller: Writer, onward_referral_id: Id) -> OnwardSummary:
     """Say that the support has begun."""
     return await _answer(

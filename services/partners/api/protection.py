@@ -1,7 +1,6 @@
 """What staff ask of the gate, and decide to protect a person."""
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
@@ -37,8 +36,8 @@ async def preview_gate(
     request: Request,
     _caller: Reader,
     case_id: Id,
-    partner: Annotated[UUID, Query(description="the partner that would receive it")],
-    service: Annotated[UUID | None, Query(description="one of its services; without it, each of them")] = None,
+    partner: Annotated[Id, Query(description="the partner that would receive it")],
+    service: Annotated[Id | None, Query(description="one of its services; without it, each of them")] = None,
 ) -> GatePreviews:
     """Say what the gate would allow a partner now, field by field, and why not the rest. Nothing is recorded by it."""
     async with database(request).reading() as tx:
@@ -102,7 +101,7 @@ async def list_acknowledgements(
     request: Request,
     caller: Reader,
     state: Annotated[State | None, Query(description="awaited includes what is overdue")] = None,
-    case: Annotated[UUID | None, Query(description="of one case")] = None,
+    case: Annotated[Id | None, Query(description="of one case")] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[AcknowledgementBody]:

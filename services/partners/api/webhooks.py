@@ -10,7 +10,7 @@ from hubkit.fields import Id, Instant
 from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import new_router
 from services.partners.actions import deliveries, endpoints
-from services.partners.api.common import Cursor, database, dependencies, page, position
+from services.partners.api.common import Cursor, database, dependencies, no_fields, page, position
 from services.partners.model import ENDPOINT_TYPES, Sought
 from services.partners.schemas.webhooks import (
     Attempt,
@@ -70,7 +70,11 @@ async def verify(request: Request, caller: Manager, endpoint_id: Id, body: Verif
     return Endpoint(**_endpoint(row))
 
 
-@router.post("/webhook-endpoints/{endpoint_id}/rotate-secret", summary="Give a webhook endpoint new keys")
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/rotate-secret",
+    summary="Give a webhook endpoint new keys",
+    dependencies=[Depends(no_fields)],
+)
 async def rotate_secret(request: Request, caller: Manager, endpoint_id: Id) -> EndpointWithSecret:
     """Make new keys. The old ones sign too for 24 hours, so that you can change yours meanwhile."""
     async with database(request).transaction() as tx:
@@ -78,7 +82,12 @@ async def rotate_secret(request: Request, caller: Manager, endpoint_id: Id) -> E
     return EndpointWithSecret(secret=made.secret, **_endpoint(made.endpoint))
 
 
-@router.post("/webhook-endpoints/{endpoint_id}/test", status_code=202, summary="Send a webhook endpoint a test event")
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/test",
+    status_code=202,
+    summary="Send a webhook endpoint a test event",
+    dependencies=[Depends(no_fields)],
+)
 async def test(request: Request, caller: Manager, endpoint_id: Id) -> Delivery:
     """Send `endpoint.test`, which concerns nobody; its delivery shows what became of it."""
     async with database(request).transaction() as tx:
@@ -86,7 +95,11 @@ async def test(request: Request, caller: Manager, endpoint_id: Id) -> Delivery:
     return _delivery(row)
 
 
-@router.post("/webhook-endpoints/{endpoint_id}/resume", summary="Resume a paused webhook endpoint")
+@router.post(
+    "/webhook-endpoints/{endpoint_id}/resume",
+    summary="Resume a paused webhook endpoint",
+    dependencies=[Depends(no_fields)],
+)
 async def resume(request: Request, caller: Manager, endpoint_id: Id) -> Endpoint:
     """Have an endpoint called again that was paused because it answered 410, and what was parked meanwhile sent."""
     async with database(request).transaction() as tx:
@@ -158,7 +171,12 @@ async def set_domains(request: Request, partner_id: Id, body: DomainRules, _: Di
         return DomainRules(domains=tuple(await endpoints.set_domain_rules(tx, partner_id, body.domains)))
 
 
-@router.post("/webhook-deliveries/{delivery_id}/replay", status_code=202, summary="Send a webhook delivery again")
+@router.post(
+    "/webhook-deliveries/{delivery_id}/replay",
+    status_code=202,
+    summary="Send a webhook delivery again",
+    dependencies=[Depends(no_fields)],
+)
 async def replay(request: Request, caller: Manager, delivery_id: Id) -> Delivery:
     """Send a parked or delivered one again, with the same `webhook-id`; the gate is asked again."""
     async with database(request).transaction() as tx:

@@ -1,6 +1,5 @@
 """What anybody may ask the public directory for."""
 
-import re
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
@@ -9,21 +8,9 @@ from pydantic_core import PydanticCustomError
 from hubkit.contracts.codes import KINDS
 from hubkit.fields import Code, Id, Instant, StrictModel, code_of, text
 from services.partners.model import LANGUAGES, SORTS
+from services.partners.schemas.base import whole_number
 
-_DIGITS: Final = re.compile("[0-9]{1,6}")
 _MAX_PER_PAGE: Final = 100
-
-
-def _number(least: int, most: int) -> BeforeValidator:
-    def check(value: object) -> int:
-        number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
-        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= most:
-            return number
-        raise PydanticCustomError(
-            "out_of_range", "must be a whole number from {least} to {most}", {"least": least, "most": most}
-        )
-
-    return BeforeValidator(check)
 
 
 def _flag(value: object) -> bool:
@@ -34,7 +21,7 @@ def _flag(value: object) -> bool:
     raise PydanticCustomError("not_true_or_false", "must be true or false")
 
 
-_Age = Annotated[int, Field(ge=0, le=130), _number(0, 130)]
+_Age = Annotated[int, Field(ge=0, le=130), whole_number(0, 130)]
 
 
 class InLanguage(StrictModel):
@@ -46,8 +33,8 @@ class InLanguage(StrictModel):
 class Paged(StrictModel):
     """Which page, counted from 1."""
 
-    page: Annotated[int, Field(ge=1, le=999_999), _number(1, 999_999)] = 1
-    per_page: Annotated[int, Field(ge=1, le=_MAX_PER_PAGE), _number(1, _MAX_PER_PAGE)] = 50
+    page: Annotated[int, Field(ge=1, le=999_999), whole_number(1, 999_999)] = 1
+    per_page: Annotated[int, Field(ge=1, le=_MAX_PER_PAGE), whole_number(1, _MAX_PER_PAGE)] = 50
 
 
 class OrganisationsAsked(Paged, InLanguage):

@@ -104,10 +104,12 @@ BAD_FIELDS: list[tuple[dict[str, Any], tuple[str, str]]] = [
     ({"received_at": "2026-11-20T08:00:00Z"}, ("/received_at", "in_future")),
     ({"consents": [{"hop": "police_to_hub", "decision": "given"}]}, ("/consents/0/recorded_at", "missing")),
     ({"safe_contact__phone": False}, ("/person/preferred_method", "unsafe_method")),
+    ({"safe_contact__times": ["18:00", "18:00"]}, ("/safe_contact/times", "unknown_field")),
 ]
 
 
 async def test_bad_fields_are_named_and_never_repeated(intake: Intake) -> None:
+    """Rows 32 and 33 of the bad-input matrix."""
     for changes, expected in BAD_FIELDS:
         response = await intake.post(referral(**changes))
         assert (response.status_code, places(response)) == (422, [expected])
@@ -155,6 +157,27 @@ async def test_a_disclosure_holds_exactly_the_fields_that_were_asked_for(intake:
             "safe_contact": {**safe, "instructions": "after six"},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("safe", "given"),
+    [
+        ({"phone": False, "text": False, "voicemail": False, "email": False}, (None, None)),
+        ({"phone": False, "text": None, "voicemail": None, "email": None}, (None, "alex@example.org")),
+        ({"phone": False, "text": True, "voicemail": False}, ("07700900123", "alex@example.org")),
+        ({"phone": None, "text": False, "voicemail": False}, ("07700900123", "alex@example.org")),
+    ],
+)
+async def test_row_32_a_contact_that_is_called_unsafe_never_reaches_a_partner(
+    intake: Intake, safe: dict[str, Any], given: tuple[str | None, str | None]
+) -> None:
+    """That an unsafe method is not the preferred one, and that there are no safe times to be wrong: `BAD_FIELDS`."""
+    posted = await intake.post(referral(person__preferred_method=None, safe_contact=safe))
+    asked = {"referral_id": posted.json()["id"], "fields": ["phone", "email", "safe_contact"]}
+    headers = intake.headers("person:read", issuer="partners")
+    fields = (await intake.http.post("/internal/disclosures", json=asked, headers=headers)).json()["fields"]
+    assert (fields["phone"], fields["email"]) == given
+    assert {name: fields["safe_contact"][name] for name in safe} == safe
 
 
 async def test_a_disclosure_is_for_partners_alone(intake: Intake) -> None:

@@ -92,6 +92,7 @@ async def test_an_agreement_says_all_that_the_code_asks_and_gives_it_back(partne
 
 
 async def test_a_second_person_approves_and_only_then_it_holds(partners: Running) -> None:
+    """Row 46 of the bad-input matrix."""
     id = (await draft(partners)).json()["id"]
     for name in ("One Person", " one  PERSON"):
         answer = await act(partners, id, "approve", 1, approved_by=name)

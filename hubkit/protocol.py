@@ -1,0 +1,65 @@
+"""HTTP/1.1 as uvicorn and httptools read it, with bounds: what no application should have to see ends here."""
+
+from typing import Final
+
+from starlette.responses import Response
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from hubkit.problems import problem, problem_of_status
+
+#: Of request line and headers together, beyond what came with their first bytes. httptools knows no limit.
+MAX_HEAD_BYTES: Final = 64 * 1024
+_LINGER_S: Final = 2.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses a head without end and a request line that names a server, and says so as a problem.
+
+    A request line with a whole address (RFC 9112 section 3.2.2) is for proxies, and could name another host than
+    the `Host` header: nobody sends one to us in earnest.
+    """
+
+    _is_in_head = False
+    _is_refused = False
+    _head_bytes = 0
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if not self.url.startswith(b"/"):
+            raise ValueError("the request line names a server")  # uvicorn answers with `send_400_response`
+        super().on_headers_complete()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        has_begun = self._is_in_head
+        super().data_received(data)
+        if has_begun and self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(problem(431, "headers_too_large", "The headers are too large"))
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(problem_of_status(400))
+
+    def _refuse(self, response: Response) -> None:
+        """Answer and end the connection, with a moment for what is on its way: an abrupt end would undo the answer."""
+        self._is_refused = True
+        if not getattr(self.cycle, "response_complete", True):  # there is no cycle before the first request
+            self.transport.close()  # an answer now would be taken for that to the request before
+            return
+        headers = [*response.raw_headers, (b"connection", b"close")]
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[response.status_code] + head + b"\r\n" + bytes(response.body))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.abort)
