@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run scenarios test check bench lock
+.PHONY: help run scenarios test check bench mutants lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,10 @@ check: ## Lint, format, types, import contracts, compose file, shell scripts
 
 bench: ## Measure throughput and latency beside a bare floor and a Celery chain (ARGS="--rounds 3")
 	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && exec $(BIN)/python -m bench $(ARGS)
+
+mutants: ## Change the policy of gate, consent and agreements in a thousand small ways, and list what no test notices
+	@deploy/bootstrap.sh requirements-dev.txt && rm -rf mutants && $(BIN)/mutmut run --max-children 1 && \
+		$(BIN)/mutmut results --all true | $(BIN)/python -m tests.mutation
 
 lock: ## Pin every package with its hashes in requirements.txt and requirements-dev.txt (ARGS=--upgrade for newer ones)
 	@deploy/bootstrap.sh requirements-dev.txt

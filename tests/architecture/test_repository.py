@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("hubkit", "services", "gateway", "onward")
-MADE = {"__pycache__", ".venv", ".data", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+MADE = {
+    "__pycache__", ".venv", ".data", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "mutants",
+}  # fmt: skip
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 

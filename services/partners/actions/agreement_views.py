@@ -173,8 +173,8 @@ async def forecast(tx: Tx, today: date, on: date) -> Forecast:
     for partner_id, held in by_partner.items():
         outlook = agreements.outlook([store.term_of(row) for row in held], today, on)
         known = {row.id: row for row in held}
-        found.stops += [_moment(known[term.id], term.last_day) for term in outlook.stops if term.id is not None]
-        found.starts += [_moment(known[term.id], term.starts_on) for term in outlook.starts if term.id is not None]
+        found.stops += [_moment(known[term.id], term.last_day) for term in outlook.stops]
+        found.starts += [_moment(known[term.id], term.starts_on) for term in outlook.starts]
         own = [service for service in services if service.partner_id == partner_id]
         found.lost += [_lost(partner_id, loss, own, live) for loss in outlook.losses]
         found.gained += [Route(partner_id, purpose, _taking(own, purpose), day) for purpose, day in outlook.gains]

@@ -244,7 +244,7 @@ def _unnamed(by: By) -> list[FieldError]:
 async def _refuse_overlap(tx: Tx, standing: Standing, terms: Terms) -> None:
     if standing.status != "active":
         return
-    mine = agreements.Term("active", frozenset(terms.purposes), terms.starts_on, terms.ends_on)
+    mine = agreements.Term("active", frozenset(terms.purposes), terms.starts_on, terms.ends_on, standing.id)
     rows = await registry.agreements_of(tx, standing.partner_id)
     others = [row for row in rows if row.id != standing.id and agreements.overlap(mine, store.term_of(row))]
     if not others:

@@ -1,6 +1,6 @@
 """What must hold between the agreements with one partner, and what their dates mean for the days to come."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -27,7 +27,7 @@ class Term:
     purposes: frozenset[str]
     starts_on: date
     ends_on: date | None
-    id: UUID | None = None
+    id: UUID
     ended_on: date | None = None
 
     @property
@@ -48,7 +48,7 @@ class Gap:
     first_day: date
     last_day: date
     purposes: tuple[str, ...]
-    other_id: UUID | None
+    other_id: UUID
 
     @property
     def days(self) -> int:
@@ -105,34 +105,30 @@ def gaps(term: Term, others: Iterable[Term]) -> list[Gap]:
     Drafts cover nothing. Purposes with the same gap are named together.
     """
     standing = [each for each in others if each.status != "draft" and _begins_by_the_end_of(each, each)]
-    found: dict[tuple[date, date, UUID | None], list[str]] = {}
+    found: dict[tuple[date, date, UUID], list[str]] = {}
     for purpose in sorted(term.purposes):
         near = [each for each in standing if purpose in each.purposes]
         for first, last, id in (*_gap_before(term, near), *_gap_after(term, near)):
             found.setdefault((first, last, id), []).append(purpose)
-    return [Gap(first, last, tuple(purposes), id) for (first, last, id), purposes in sorted(found.items(), key=_key)]
+    return [Gap(first, last, tuple(purposes), id) for (first, last, id), purposes in sorted(found.items())]
 
 
-def _key(item: tuple[tuple[date, date, UUID | None], list[str]]) -> tuple[date, date, str]:
-    return item[0][0], item[0][1], str(item[0][2])
-
-
-def _gap_before(term: Term, near: Sequence[Term]) -> Iterable[tuple[date, date, UUID | None]]:
+def _gap_before(term: Term, near: Sequence[Term]) -> Iterator[tuple[date, date, UUID]]:
     if term.starts_on == date.min or any(each.holds_on(term.starts_on - _DAY) for each in near):
         return
     ended = [(each.last_day, each.id) for each in near if each.last_day is not None and each.last_day < term.starts_on]
     if ended:
-        last, id = max(ended, key=lambda pair: (pair[0], str(pair[1])))
+        last, id = max(ended)
         yield last + _DAY, term.starts_on - _DAY, id
 
 
-def _gap_after(term: Term, near: Sequence[Term]) -> Iterable[tuple[date, date, UUID | None]]:
+def _gap_after(term: Term, near: Sequence[Term]) -> Iterator[tuple[date, date, UUID]]:
     last = term.last_day
     if last is None or last == date.max or any(each.holds_on(last + _DAY) for each in near):
         return
     following = [(each.starts_on, each.id) for each in near if each.starts_on > last]
     if following:
-        start, id = min(following, key=lambda pair: (pair[0], str(pair[1])))
+        start, id = min(following)
         yield last + _DAY, start - _DAY, id
 
 
@@ -150,13 +146,13 @@ def outlook(terms: Collection[Term], today: date, on: date) -> Outlook:
         if any(each.holds_on(today) for each in covering):
             losses += _loss(purpose, covering, today, on)
         elif any(each.holds_on(on) for each in covering):
-            gains.append((purpose, _covered_since(covering, today, on)))
+            gains.append((purpose, min(each.starts_on for each in starts if purpose in each.purposes)))
     return Outlook(tuple(stops), tuple(starts), tuple(losses), tuple(gains))
 
 
 def _loss(purpose: str, covering: Sequence[Term], today: date, on: date) -> list[Loss]:
     day = today
-    while day <= on:
+    while True:
         holding = [each.last_day for each in covering if each.holds_on(day)]
         if not holding:
             following = [each.starts_on for each in covering if day < each.starts_on <= on]
@@ -165,8 +161,3 @@ def _loss(purpose: str, covering: Sequence[Term], today: date, on: date) -> list
         if len(ends) < len(holding) or max(ends) >= on:
             return []
         day = max(ends) + _DAY
-    return []
-
-
-def _covered_since(covering: Sequence[Term], today: date, on: date) -> date:
-    return min(each.starts_on for each in covering if today < each.starts_on <= on)

@@ -331,7 +331,9 @@ def _preference(agreement: Agreement, question: Question) -> tuple[int, int, UUI
 
 
 def _about(question: Question) -> consent.About:
-    recipient = {question.purpose, str(question.partner.id) if question.partner else ""}
+    recipient = {question.purpose}
+    if question.partner is not None:
+        recipient.add(str(question.partner.id))
     child = is_child(question.age, question.markers)
     return consent.About(question.hop, frozenset(recipient), question.now, child)
 

@@ -8,8 +8,8 @@ import unicodedata
 
 def is_same_person(one: str | None, other: str | None) -> bool:
     """Return whether two names are written alike, whatever their case, spaces and forms of letters."""
-    return one is not None and other is not None and _plain(one) == _plain(other)
+    return one is not None and other is not None and _words(one) == _words(other)
 
 
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+def _words(name: str) -> list[str]:
+    return unicodedata.normalize("NFKC", name).casefold().split()
