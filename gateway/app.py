@@ -56,7 +56,7 @@ def create(settings: GatewaySettings | None = None, ports: Ports | None = None) 
         Mount("/directory", app=OpenToAll(proxy)),
     ]
     service.add_probes(app)
-    app.state.service, app.state.deps = service, deps
+    app.state.deps = deps
     app.state.description = Description(deps, app.openapi())
     return app
 

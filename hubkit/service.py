@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hubkit import migrations
@@ -19,6 +19,7 @@ from hubkit.db import Database
 from hubkit.egress import InternalClient
 from hubkit.inbox import Handler, Inbox
 from hubkit.outbox import Relay
+from hubkit.web import new_router
 
 _log = logging.getLogger(__name__)
 Loop = Callable[[], Awaitable[None]]
@@ -105,24 +106,16 @@ class Service:
             await self.db.aclose()
 
     def add_probes(self, app: FastAPI) -> None:
-        """Add `/healthz` (the process lives), `/readyz` (it can do its work) and `/metrics`."""
+        """Be `app.state.service`, and add `/healthz` (the process lives), `/readyz` (it can work) and `/metrics`."""
+        app.state.service = self
+        app.include_router(_probes, include_in_schema=False)
 
-        @app.get("/healthz", include_in_schema=False)
-        async def healthz() -> dict[str, str]:
-            return {"status": "ok", "service": self.name}
-
-        @app.get("/readyz", include_in_schema=False)
-        async def readyz(response: Response) -> dict[str, str | dict[str, str]]:
-            checks = {"database": await self._database_state()}
-            if self.bus is not None:
-                checks["bus"] = "ok" if self.bus.is_ready else "away"
-            is_ready = all(state == "ok" for state in checks.values())
-            response.status_code = 200 if is_ready else 503
-            return {"status": "ready" if is_ready else "not_ready", "checks": checks}
-
-        @app.get("/metrics", include_in_schema=False)
-        async def metrics() -> Response:
-            return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def checks(self) -> dict[str, str]:
+        """Return what it depends on, each `ok` or `away`."""
+        found = {"database": await self._database_state()}
+        if self.bus is not None:
+            found["bus"] = "ok" if self.bus.is_ready else "away"
+        return found
 
     async def _database_state(self) -> str:
         try:
@@ -131,6 +124,28 @@ class Service:
         except Exception:
             return "away"
         return "ok"
+
+
+# Not closures over a service: FastAPI keeps the functions of its routes, and what they hold, in a cache of its own.
+_probes = new_router()
+
+
+@_probes.get("/healthz")
+async def _healthz(request: Request) -> dict[str, str]:
+    return {"status": "ok", "service": request.app.state.service.name}
+
+
+@_probes.get("/readyz")
+async def _readyz(request: Request, response: Response) -> dict[str, str | dict[str, str]]:
+    checks = await request.app.state.service.checks()
+    is_ready = all(state == "ok" for state in checks.values())
+    response.status_code = 200 if is_ready else 503
+    return {"status": "ready" if is_ready else "not_ready", "checks": checks}
+
+
+@_probes.get("/metrics")
+async def _metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def keep_running(service: str, name: str, run: Loop) -> None:

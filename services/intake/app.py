@@ -37,7 +37,7 @@ def create(settings: IntakeSettings | None = None, ports: Ports | None = None) -
     service.loop("sender", sender.run)
     service.loop("keys", partial(jobs.forget_keys, service.db))
     app = new_app("Onward intake", lifespan=service.lifespan)
-    app.state.service, app.state.deps, app.state.writer = service, deps, writer
+    app.state.deps, app.state.writer = deps, writer
     app.state.verifier = InternalVerifier(settings.trusted_keys, service.name, service.clock)
     app.state.transfer_limit_bytes = settings.transfer_limit_bytes
     app.include_router(api.router)

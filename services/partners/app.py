@@ -31,7 +31,7 @@ def create(settings: PartnersSettings | None = None, ports: Ports | None = None)
 
         service.on_start(demonstrate)
     app = new_app("Onward partners", lifespan=service.lifespan)
-    app.state.service, app.state.deps = service, deps
+    app.state.deps = deps
     app.state.verifier = InternalVerifier(settings.trusted_keys, audience="partners", clock=service.clock)
     for router in api.ROUTERS:
         app.include_router(router)

@@ -20,6 +20,5 @@ def create(settings: RoutingSettings | None = None, ports: Ports | None = None) 
     service.messages(consumers.handlers(deps), consumers.PATIENT)
     service.loop("unanswered", partial(jobs.pass_over_unanswered, service.db, deps))
     app = new_app("Onward routing", lifespan=service.lifespan)
-    app.state.service = service
     service.add_probes(app)
     return app

@@ -22,7 +22,6 @@ def create(settings: TriageSettings | None = None, ports: Ports | None = None) -
     service.messages(consumers.handlers(deps), consumers.PATIENT)
     service.loop("messages", partial(jobs.ask_for_messages, service.db))
     app = new_app("Onward triage", lifespan=service.lifespan)
-    app.state.service = service
     app.state.deps = deps
     app.state.cursor_key = settings.cursor_key.encode()
     app.state.verifier = InternalVerifier(settings.trusted_keys, "triage", service.clock)
