@@ -5,6 +5,8 @@ HUB ?= cambridgeshire
 # The first hub's data lies in .data itself; every other hub's in a folder of its own in it.
 DATA ?= .data$(if $(filter-out cambridgeshire,$(HUB)),/$(HUB))
 ARGS ?=
+# Tests run in a process for each core, each with servers of its own; SPREAD= runs them in one.
+SPREAD ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 FILE ?= $(firstword $(wildcard ../shared/hubs/hubs.yaml) tests/scenarios/hubs.yaml)
 BIN := .venv/bin
 SOURCES := hubkit services gateway onward
@@ -25,7 +27,7 @@ scenarios: ## Play the acceptance scenarios of all hubs, or of FILE=path (ARGS="
 	@deploy/bootstrap.sh requirements.txt && exec $(BIN)/python -m onward scenarios $(FILE) $(ARGS)
 
 test: ## Run every test, on both adapters (ARGS="-k gate" to choose); private PostgreSQL and RabbitMQ are started
-	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && deploy/test-node.sh && exec $(BIN)/python -m pytest $(ARGS)
+	@deploy/bootstrap.sh requirements-dev.txt && deploy/test-servers.sh && deploy/test-node.sh && exec $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: ## Lint, format, types, import contracts, compose file, shell scripts
 	@deploy/bootstrap.sh requirements-dev.txt

@@ -6,9 +6,16 @@ import urllib.parse
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.access import Broker, Databases
 from tests.support.servers import PostgresServer, RabbitServer
+
+# How long an example takes says more about the machine than about the code. In CI, hypothesis's own profile says so
+# too, and chooses the same examples every time.
+settings.register_profile("onward", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("onward")
 
 
 @pytest.fixture(scope="session")
