@@ -177,8 +177,8 @@ async def test_claims_are_shared_between_endpoints(world: World) -> None:
     one, other = await world.endpoint(busy, HOOK), await world.endpoint(calm, HOOK)
     await world.notify(busy, 20)
     await world.notify(calm, 2)
-    claimed = await claim(world, free=6)
-    assert [outgoing.endpoint_id for outgoing in claimed].count(one.endpoint.id) == 3
+    claimed = await claim(world, free=6)  # the third share stays free for an endpoint that comes next
+    assert [outgoing.endpoint_id for outgoing in claimed].count(one.endpoint.id) == 2
     assert [outgoing.endpoint_id for outgoing in claimed].count(other.endpoint.id) == 2
     more = await claim(world, room={one.endpoint.id: 1})
     assert [outgoing.endpoint_id for outgoing in more] == [one.endpoint.id]
