@@ -25,8 +25,9 @@ class Attempt:
     """What became of one sending.
 
     `ok` means that a 2xx status line and headers arrived, whatever happened to the body. `error_class` is `none` then,
-    `status` for another status, `redirect` for 3xx (never followed), `reset` also for an answer that is not HTTP,
-    `too_large` for oversized headers, `blocked` for an address or URL that must not be called.
+    `status` for another status, `redirect` for 3xx (never followed), `reset` also for an answer that is not HTTP, `tls`
+    also for a handshake that is reset (some servers refuse a version of TLS so), `too_large` for oversized headers,
+    `blocked` for an address or URL that must not be called.
     `retry_after` and `body_excerpt` (at most 4,096 bytes) are as the partner sent them: not to be trusted.
     """
 
@@ -172,6 +173,8 @@ _CLASSES: Final[tuple[tuple[type[Exception], ErrorClass], ...]] = (
 
 
 def _class_of(error: Exception) -> ErrorClass:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionResetError):
+        return "tls"  # without TLS, a connection that does not come about is refused and not reset
     if isinstance(error, aiohttp.ClientResponseError) and _is_oversized(error):
         return "too_large"
     return next((name for kind, name in _CLASSES if isinstance(error, kind)), "reset")
