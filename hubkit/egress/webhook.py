@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from hubkit.egress.addresses import AddressGuard, blocked_addresses, check_webhook_url
+from hubkit.egress.names import Resolver
 from hubkit.egress.session import Reuse, new_session
 from hubkit.errors import InvalidError
 
@@ -65,6 +66,7 @@ class WebhookClient:
         self._connections = connections
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._resolver: Resolver | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, total_s: float = 15.0) -> Attempt:
         """Send `body` once and say what became of it; never raises for what the other side does.
@@ -102,6 +104,9 @@ class WebhookClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
 
     async def _send(self, url: URL, headers: Mapping[str, str], body: bytes, answer: "_Answer") -> None:
         reuse = Reuse()
@@ -130,8 +135,10 @@ class WebhookClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._resolver = Resolver(self._connections)
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
+                resolver=self._resolver,
                 ssl=self._tls if self._tls is not None else True,
                 socket_factory=AddressGuard(allow_private=self._allow_private),
             )

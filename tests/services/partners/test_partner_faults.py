@@ -243,7 +243,7 @@ async def test_a_name_that_turns_inwards_is_blocked_and_its_news_parked(
         loop = asyncio.get_running_loop()
         connect = loop.sock_connect
 
-        async def resolve(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        def resolve(*_: object, **__: object) -> list[tuple[Any, ...]]:
             return answers
 
         async def dial(sock: socket.socket, address: Any) -> None:
@@ -251,7 +251,7 @@ async def test_a_name_that_turns_inwards_is_blocked_and_its_news_parked(
             where = ("127.0.0.1", port_of(outside)) if address[0] == "198.41.0.4" else address
             await connect(sock, where)
 
-        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         monkeypatch.setattr(loop, "sock_connect", dial)
         monkeypatch.setattr("aiohttp.connector._DNSCacheTable.expired", lambda *_: True)  # a TTL of 0
         partner = await world.partner()
