@@ -82,14 +82,14 @@ class Dispatcher:
         """Claim what there is room for; return how many deliveries that were."""
         began = time.monotonic()
         lanes = self._lanes
-        if lanes.free <= 0:
+        # In batches, because news that is queued meanwhile waits for the transaction where a database has one writer.
+        free = min(lanes.free, _BATCH)
+        if free <= 0:
             return 0
 
         async def lease() -> list[Outgoing]:
             async with self._db.transaction() as tx:
-                return await claim(
-                    tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
-                )
+                return await claim(tx, self._deps, began=began, free=free, room=lanes.room(), most_each=lanes.most_each)
 
         claimed = await whole(lease())
         if claimed:
