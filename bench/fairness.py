@@ -1,8 +1,8 @@
 """`python -m bench fairness`: do partners that misbehave delay the others? Exit status 1 when they do, or news is lost.
 
 Eight healthy partners get news at a steady rate, alone and beside fourteen: two each that drip, swallow, answer 1 GB,
-reset, redirect, fail or are down, with a backlog and news at the same rate. The hub's part is the real dispatcher in
-this process, on a database of its own; the partners are two other processes.
+reset, redirect, fail or are down, with a backlog and some more news all the time. The hub's part is the real dispatcher
+in this process, on a database of its own; the partners are two other processes.
 """
 
 import argparse
@@ -46,15 +46,11 @@ class Amounts:
     """How much is measured."""
 
     seconds: float = 10.0
-    #: News per second and partner, of the healthy and of the others.
-    rate: float = 5.0
-    #: What each misbehaving partner has waiting when the measurement begins.
+    #: News per second for each healthy partner, and for each of the others.
+    rate: float = 3.0
+    others_rate: float = 0.5
+    #: What each of the others has waiting when the measurement begins.
     backlog: int = 100
-
-    @property
-    def each(self) -> int:
-        """How much news each partner gets while it is measured."""
-        return int(self.seconds * self.rate)
 
 
 @dataclass
@@ -70,7 +66,7 @@ class Partner:
 
 @dataclass
 class Phase:
-    """What one measurement found, in milliseconds from queueing to arrival."""
+    """What one measurement found, in milliseconds from a piece of news' turn to its arrival."""
 
     store: str
     beside: bool
@@ -110,7 +106,8 @@ class Fairness:
     async def measure(self, *, beside: bool) -> Phase:
         """Measure once."""
         others = await self._others() if beside else []
-        await self._prepare([*self._healthy, *others], self._amounts.each)
+        await self._prepare(self._healthy, int(self._amounts.seconds * self._amounts.rate))
+        await self._prepare(others, int(self._amounts.seconds * self._amounts.others_rate))
         await self._stream([*self._healthy, *others], self._amounts.seconds)
         phase = await self._arrived(beside=beside)
         await self._forget()
@@ -137,15 +134,17 @@ class Fairness:
             partner.waiting = await self._world.ready(partner.id, count)
 
     async def _stream(self, partners: Sequence[Partner], seconds: float) -> None:
-        """Queue what is prepared, in no order, at a steady pace whatever becomes of it."""
+        """Queue what is prepared, in no order, at a steady pace whatever becomes of it; each counts from its turn."""
         turns = [partner for partner in partners for _ in partner.waiting]
         random.shuffle(turns)
         began = time.monotonic()
-        for number, partner in enumerate(turns):
-            await asyncio.sleep(began + number * seconds / len(turns) - time.monotonic())
-            onward_id = partner.waiting.pop()
-            partner.queued[onward_id] = time.monotonic_ns()
-            await self._world.queue(partner.id, [onward_id], permit=True)
+        async with asyncio.TaskGroup() as group:
+            for number, partner in enumerate(turns):
+                turn = began + number * seconds / len(turns)
+                await asyncio.sleep(turn - time.monotonic())
+                onward_id = partner.waiting.pop()
+                partner.queued[onward_id] = int(turn * 1e9)
+                group.create_task(self._world.queue(partner.id, [onward_id], permit=True))
 
     async def _arrived(self, *, beside: bool = False) -> Phase:
         """Wait until the healthy partners have everything; compare by id."""

@@ -28,7 +28,7 @@ async def test_healthy_partners_get_all_their_news_alone_and_beside_others(
 ) -> None:
     monkeypatch.setattr("services.partners.jobs.ATTEMPT_S", 1.0)
     url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('bench')}/partners.db"
-    amounts = Amounts(seconds=1.0, rate=4.0, backlog=10)
+    amounts = Amounts(seconds=1.0, rate=4.0, others_rate=2.0, backlog=10)
     phases = await run({"sqlite": url}, *partners, amounts, rounds=1)
     assert [(phase.beside, phase.count, phase.faults) for phase in phases] == [
         (False, HEALTHY * 4, []),
