@@ -1,4 +1,7 @@
-"""`python -m bench`: measure the hub beside a bare floor and a Celery chain. Exit status 1 when a goal is missed."""
+"""`python -m bench`: measure the hub beside a bare floor and a Celery chain. Exit status 1 when a goal is missed.
+
+`python -m bench fairness` measures something else: see `bench/fairness.py`.
+"""
 
 import argparse
 import signal
@@ -7,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from bench import fairness
 from bench.measure import Figures, bulk, light, peak_rss_mb, throughput
 from bench.report import describe, goals, medians
 from bench.systems import ROOT, Bench, CelerySystem, OnwardSystem, System, describe_machine, dump
@@ -142,4 +146,4 @@ def conclude(report: Report, memory: dict[str, float], path: Path, conditions: d
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fairness.main(sys.argv[2:]) if sys.argv[1:2] == ["fairness"] else main())

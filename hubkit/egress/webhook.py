@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from hubkit.egress.addresses import AddressGuard, blocked_addresses, check_webhook_url
+from hubkit.egress.names import Resolver
 from hubkit.egress.session import Reuse, new_session
 from hubkit.errors import InvalidError
 
@@ -25,8 +26,9 @@ class Attempt:
     """What became of one sending.
 
     `ok` means that a 2xx status line and headers arrived, whatever happened to the body. `error_class` is `none` then,
-    `status` for another status, `redirect` for 3xx (never followed), `reset` also for an answer that is not HTTP,
-    `too_large` for oversized headers, `blocked` for an address or URL that must not be called.
+    `status` for another status, `redirect` for 3xx (never followed), `reset` also for an answer that is not HTTP, `tls`
+    also for a handshake that is reset (some servers refuse a version of TLS so), `too_large` for oversized headers,
+    `blocked` for an address or URL that must not be called.
     `retry_after` and `body_excerpt` (at most 4,096 bytes) are as the partner sent them: not to be trusted.
     """
 
@@ -64,6 +66,7 @@ class WebhookClient:
         self._connections = connections
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._resolver: Resolver | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, total_s: float = 15.0) -> Attempt:
         """Send `body` once and say what became of it; never raises for what the other side does.
@@ -101,6 +104,9 @@ class WebhookClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
 
     async def _send(self, url: URL, headers: Mapping[str, str], body: bytes, answer: "_Answer") -> None:
         reuse = Reuse()
@@ -129,8 +135,10 @@ class WebhookClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._resolver = Resolver(self._connections)
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
+                resolver=self._resolver,
                 ssl=self._tls if self._tls is not None else True,
                 socket_factory=AddressGuard(allow_private=self._allow_private),
             )
@@ -172,6 +180,8 @@ _CLASSES: Final[tuple[tuple[type[Exception], ErrorClass], ...]] = (
 
 
 def _class_of(error: Exception) -> ErrorClass:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionResetError):
+        return "tls"  # without TLS, a connection that does not come about is refused and not reset
     if isinstance(error, aiohttp.ClientResponseError) and _is_oversized(error):
         return "too_large"
     return next((name for kind, name in _CLASSES if isinstance(error, kind)), "reset")

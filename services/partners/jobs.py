@@ -8,8 +8,8 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from hubkit.webhooks import sign
 from services.partners.actions.acknowledgements import count_overdue
 from services.partners.actions.deps import Deps
 from services.partners.actions.dispatch import Result, claim, keep_house, record
-from services.partners.actions.outgoing import ATTEMPT_S, HELD_PER_SENDER, Outgoing
+from services.partners.actions.lanes import Lanes
+from services.partners.actions.outgoing import ATTEMPT_S, Outgoing
 
 _BATCH = 256
 _GATHER_S = 0.1
@@ -33,87 +34,6 @@ _LAST_WRITE_S = 5.0
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-class Lanes:
-    """The deliveries in memory, a lane for each endpoint: a slow endpoint fills its own lane and holds its own senders.
-
-    A lane takes at most half of the senders that are free, so that several slow endpoints together leave some for the
-    others; one whose endpoint has just failed takes a quarter of what it may have otherwise.
-
-    Parameters
-    ----------
-    senders
-        How many attempts run at once in all.
-    per_endpoint
-        How many of them to one endpoint.
-    """
-
-    def __init__(self, senders: int, per_endpoint: int) -> None:
-        self.most_each = per_endpoint * HELD_PER_SENDER
-        self._most = senders * HELD_PER_SENDER
-        self._senders = senders
-        self._per_endpoint = per_endpoint
-        self._busy = 0
-        self._held: Counter[UUID] = Counter()
-        self._running: Counter[UUID] = Counter()
-        self._waiting: dict[UUID, deque[Outgoing]] = {}
-        self._startable: asyncio.Queue[Outgoing] = asyncio.Queue()
-        #: Set when there is something new to claim, or room for it.
-        self.wake = asyncio.Event()
-
-    @property
-    def free(self) -> int:
-        """How many more fit in."""
-        return self._most - self._held.total()
-
-    def room_for(self, endpoint_id: UUID) -> int:
-        """Return how many more fit in for one endpoint."""
-        return max(0, min(self.free, self.most_each - self._held.get(endpoint_id, 0)))
-
-    def room(self) -> dict[UUID, int]:
-        """Return how many more fit into the lanes that hold something."""
-        return {endpoint_id: self.most_each - count for endpoint_id, count in self._held.items()}
-
-    def put(self, outgoing: Outgoing) -> bool:
-        """Take a delivery in; return False when there is no room for it."""
-        endpoint_id = outgoing.endpoint_id
-        if self.free <= 0 or self._held[endpoint_id] >= self.most_each:
-            return False
-        self._held[endpoint_id] += 1
-        self._waiting.setdefault(endpoint_id, deque()).append(outgoing)
-        self._start(endpoint_id)
-        return True
-
-    async def next(self) -> Outgoing:
-        """Wait for a delivery that may be sent now; `done` must follow."""
-        return await self._startable.get()
-
-    def done(self, outgoing: Outgoing) -> None:
-        """Give its place back."""
-        endpoint_id = outgoing.endpoint_id
-        free = self.free
-        self._running[endpoint_id] -= 1
-        self._busy -= 1
-        self._held[endpoint_id] -= 1
-        # Claiming pays for itself in batches, so it is called for when half a lane or half of all is free.
-        if self._held[endpoint_id] == self.most_each // 2 or free < self._most // 2 <= self.free:
-            self.wake.set()
-        self._start(endpoint_id)
-
-    def _start(self, endpoint_id: UUID) -> None:
-        waiting = self._waiting[endpoint_id]
-        while waiting and self._running[endpoint_id] < self._most_now(waiting[0]):
-            self._running[endpoint_id] += 1
-            self._busy += 1
-            self._startable.put_nowait(waiting.popleft())
-        if not self._held[endpoint_id]:
-            del self._waiting[endpoint_id], self._held[endpoint_id], self._running[endpoint_id]
-
-    def _most_now(self, outgoing: Outgoing) -> int:
-        """Return how many attempts its endpoint may have running: never none, or nobody would start the next."""
-        most = self._per_endpoint // 4 if outgoing.is_watched else self._per_endpoint
-        return max(1, min(most, self._running[outgoing.endpoint_id] + (self._senders - self._busy) // 2))
 
 
 class Dispatcher:
@@ -162,14 +82,14 @@ class Dispatcher:
         """Claim what there is room for; return how many deliveries that were."""
         began = time.monotonic()
         lanes = self._lanes
-        if lanes.free <= 0:
+        # In batches, because news that is queued meanwhile waits for the transaction where a database has one writer.
+        free = min(lanes.free, _BATCH)
+        if free <= 0:
             return 0
 
         async def lease() -> list[Outgoing]:
             async with self._db.transaction() as tx:
-                return await claim(
-                    tx, self._deps, began=began, free=lanes.free, room=lanes.room(), most_each=lanes.most_each
-                )
+                return await claim(tx, self._deps, began=began, free=free, room=lanes.room(), most_each=lanes.most_each)
 
         claimed = await whole(lease())
         if claimed:
@@ -187,10 +107,13 @@ class Dispatcher:
     async def _send_loop(self) -> None:
         while True:
             outgoing = await self._lanes.next()
+            ok = None
             try:
-                self._results.put_nowait(await self._attempt(outgoing))
+                result = await self._attempt(outgoing)
+                ok = result.attempt.ok if result.attempt is not None else None
+                self._results.put_nowait(result)
             finally:
-                self._lanes.done(outgoing)
+                self._lanes.done(outgoing, ok=ok)
 
     async def _attempt(self, outgoing: Outgoing) -> Result:
         now = self._deps.clock.now()
@@ -231,7 +154,7 @@ class Dispatcher:
         tries = 0
         while self._unwritten:
             try:
-                await self._record(self._unwritten)
+                await self._record(len(self._unwritten))
             except Exception as error:
                 if not is_disconnect(error):
                     await self._write_singly(error)
@@ -239,8 +162,6 @@ class Dispatcher:
                 tries += 1
                 _log.warning("results_wait_for_database", extra={"attempt": tries, "error": type(error).__name__})
                 await asyncio.sleep(min(5.0, 0.1 * 2**tries))
-            else:
-                self._unwritten.clear()
 
     async def _write_singly(self, error: Exception) -> None:
         """Write one by one, so that a bad result does not fail its neighbours; its own lease runs out."""
@@ -248,23 +169,35 @@ class Dispatcher:
             "results_split", extra={"count": len(self._unwritten), "error": type(error).__name__}, exc_info=error
         )
         while self._unwritten:
-            result = self._unwritten.pop()
             try:
-                await self._record([result])
+                await self._record(1)
             except Exception as failure:
-                extra = {"delivery_id": result.outgoing.delivery_id, "error": type(failure).__name__}
+                lost = self._unwritten.pop(0)
+                extra = {"delivery_id": lost.outgoing.delivery_id, "error": type(failure).__name__}
                 _log.error("result_lost", extra=extra, exc_info=failure)
+                self._go_on([lost], ())
 
-    async def _record(self, results: Sequence[Result]) -> None:
+    async def _record(self, count: int) -> None:
+        """Write the first unwritten results. They are written with the commit, even if this is cancelled meanwhile."""
+        results = self._unwritten[:count]
+
         async def write() -> None:
             async with self._db.transaction() as tx:
-                await record(tx, self._deps, results)
+                closed = await record(tx, self._deps, results)
+            del self._unwritten[:count]
+            self._go_on(results, closed)
+            for result in results:
+                _count(result.outgoing, result.attempt)
 
         await whole(write())
+
+    def _go_on(self, results: Sequence[Result], closed: Collection[UUID]) -> None:
+        """Let the lanes go on after these results; what waited for endpoints that are closed now is given back."""
+        failures = Counter(result.outgoing.endpoint_id for result in results if result.failed)
+        for outgoing in self._lanes.written(failures, closed):
+            self._results.put_nowait(Result(outgoing, self._deps.clock.now(), None))
         if any(result.attempt is None for result in results):
             self._lanes.wake.set()
-        for result in results:
-            _count(result.outgoing, result.attempt)
 
     async def _house_loop(self) -> None:
         while True:

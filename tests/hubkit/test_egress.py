@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -199,10 +200,10 @@ async def test_nobody_listening_is_refused(sender: WebhookClient) -> None:
 async def test_a_name_that_does_not_exist_is_a_dns_failure(
     sender: WebhookClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def missing(*_: object, **__: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", missing)
+    monkeypatch.setattr(socket, "getaddrinfo", missing)
     attempt = await sender.post("http://nowhere.example.org/", {}, b"{}")
     assert (attempt.ok, attempt.error_class) == (False, "dns")
 
@@ -217,13 +218,13 @@ async def test_a_name_that_points_inside_is_blocked_at_the_socket(monkeypatch: p
 
     async with served(touched) as port:
 
-        async def rebound(host: str, wanted: int, **_: object) -> list[tuple[object, ...]]:
+        def rebound(host: str, wanted: int, **_: object) -> list[tuple[object, ...]]:
             return [
                 (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
                 (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::ffff:127.0.0.1", port, 0, 0)),
             ]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebound)
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
         client = WebhookClient(allow_http=True)
         attempt = await client.post("http://hooks.example.org/", {}, b"{}")
         await client.aclose()
@@ -247,14 +248,14 @@ async def test_row_33_a_name_that_is_public_at_first_and_private_later_is_blocke
         answers = iter([[public], [private], [mapped, public, private]])
         dialled: list[str] = []
 
-        async def rebinding(*_: object, **__: object) -> list[tuple[object, ...]]:
+        def rebinding(*_: object, **__: object) -> list[tuple[object, ...]]:
             return next(answers)  # type: ignore[return-value]
 
         async def dial(_: socket.socket, address: tuple[str, int]) -> None:
             dialled.append(address[0])
             raise ConnectionRefusedError  # the tests have no way out
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding)
         monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", dial)
         client = WebhookClient(allow_http=True)
         outcomes = []
@@ -263,6 +264,30 @@ async def test_row_33_a_name_that_is_public_at_first_and_private_later_is_blocke
         await client.aclose()
     assert outcomes == ["refused", "blocked", "blocked"]
     assert (touched, set(dialled)) == (0, {"198.41.0.4"})
+
+
+async def test_names_that_nobody_answers_for_hold_up_no_other(
+    sender: WebhookClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    async with served(saying(b"HTTP/1.1 204 No Content\r\n\r\n")) as port:
+
+        def look_up(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+            if host.startswith("silent"):
+                answered.wait(20)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        urls = [f"http://silent-{n}.example.org:{port}/" for n in range(40)]
+        waiting = [asyncio.ensure_future(sender.post(url, {}, b"{}", total_s=5)) for url in urls]
+        try:
+            await asyncio.sleep(0.1)
+            assert (await sender.post(f"http://hooks.example.org:{port}/", {}, b"{}", total_s=4)).ok
+            assert not any(each.done() for each in waiting)
+        finally:
+            answered.set()
+            await asyncio.gather(*waiting)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://169.254.169.254/", "nonsense", "https://2130706433/"])

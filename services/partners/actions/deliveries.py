@@ -93,6 +93,7 @@ class _Desk:
         self._keys: dict[UUID, tuple[str, ...] | None] = {}
         self._per_endpoint: Counter[UUID] = Counter()
         self._permits: set[UUID] = set()
+        self._lacks_permit = False
 
     def put(self, notice: Notice, endpoint: Row[Any]) -> None:
         tx = self._tx
@@ -144,6 +145,7 @@ class _Desk:
         if notice.type in GATED:
             # A permit is for one attempt: with two endpoints the second asks for its own.
             if notice.permit_id is None or notice.permit_id in self._permits:
+                self._lacks_permit = True
                 return False
             self._permits.add(notice.permit_id)
         self._per_endpoint[endpoint.id] += 1
@@ -161,7 +163,8 @@ class _Desk:
         if outgoing:
             take = self._deps.handover.take
             self._tx.after_commit(lambda: take(outgoing))
-        if len(outgoing) < len(self._rows):
+        # Where a breaker or the want of room is in the way, there is nothing to claim before those change.
+        if self._lacks_permit or known:
             wake(self._tx, self._deps)
         return outgoing
 

@@ -30,6 +30,11 @@ class Result:
     started_at: datetime
     attempt: Attempt | None
 
+    @property
+    def failed(self) -> bool:
+        """Whether there was an attempt, in vain."""
+        return self.attempt is not None and not self.attempt.ok
+
 
 async def claim(
     tx: Tx, deps: Deps, *, began: float, free: int, room: Mapping[UUID, int], most_each: int
@@ -79,7 +84,10 @@ async def claim(
 def _shares(
     due: Collection[Row[Any]], free: int, room: Mapping[UUID, int], most_each: int, now: datetime
 ) -> dict[UUID, int]:
-    """Return how many each endpoint may have claimed: an equal share, within its own room and its breaker's."""
+    """Return how many each endpoint may have claimed: an equal share, within its own room and its breaker's.
+
+    One share more is left free, for an endpoint that has something to be told next.
+    """
     open_lanes: dict[UUID, int] = {}
     for row in due:
         through = breaker.room(endpoints.breaker_of(row), now)
@@ -87,7 +95,7 @@ def _shares(
         left = left if through is None else min(left, through)
         if left > 0:
             open_lanes[row.id] = left
-    each = max(1, free // len(open_lanes)) if open_lanes else 0
+    each = max(1, free // (len(open_lanes) + 1))
     return {endpoint_id: min(left, each) for endpoint_id, left in list(open_lanes.items())[: max(0, free)]}
 
 
@@ -120,11 +128,16 @@ async def _hold_probes(tx: Tx, due: Mapping[UUID, Row[Any]], claimed: Sequence[R
         await endpoints.hold_probes(tx, probing, tx.now + LEASE)
 
 
-async def record(tx: Tx, deps: Deps, results: Sequence[Result]) -> None:
+async def record(tx: Tx, deps: Deps, results: Sequence[Result]) -> set[UUID]:
     """Write what became of attempts: permits settled, onward referrals sent, deliveries and breakers moved on.
 
     A success counts whoever reports it. A failure counts only from the holder of the lease: another sender may have the
     delivery by now.
+
+    Returns
+    -------
+    set of UUID
+        Endpoints to which nothing more goes now: those whose breaker is open, and those that are paused.
     """
     told = [
         result.outgoing.onward_referral_id
@@ -150,7 +163,7 @@ async def record(tx: Tx, deps: Deps, results: Sequence[Result]) -> None:
     await deliveries.change_each(tx, [delivery.columns(tx.now) for delivery in progress.values()])
     await deliveries.add_attempts(tx, attempts)
     await take_echoes(tx, deps, _echoes(results))
-    await _count_for_breakers(tx, results)
+    return await _count_for_breakers(tx, results)
 
 
 def _echoes(results: Sequence[Result]) -> dict[UUID, bytes]:
@@ -235,22 +248,22 @@ def _attempt_row(result: Result, attempt: Attempt, number: int) -> dict[str, Any
     }
 
 
-async def _count_for_breakers(tx: Tx, results: Sequence[Result]) -> None:
+async def _count_for_breakers(tx: Tx, results: Sequence[Result]) -> set[UUID]:
     by_endpoint: dict[UUID, list[Result]] = {}
     for result in results:
         if result.attempt is not None:
             by_endpoint.setdefault(result.outgoing.endpoint_id, []).append(result)
     by_endpoint = {id: given for id, given in by_endpoint.items() if any(map(_concerns_breaker, given))}
     if not by_endpoint:
-        return
+        return set()
     changed = [_endpoint_after(row, by_endpoint[row.id], tx.now) for row in await endpoints.locked(tx, by_endpoint)]
     await endpoints.change_each(tx, changed)
+    return {row["id"] for row in changed if row["openings"] or row["status"] == "paused"}
 
 
 def _concerns_breaker(result: Result) -> bool:
     """Whether a result may change its endpoint's breaker: a failure does, a success only where failures are counted."""
-    failed = result.attempt is not None and not result.attempt.ok
-    return failed or result.outgoing.is_probe or result.outgoing.is_watched
+    return result.failed or result.outgoing.is_probe or result.outgoing.is_watched
 
 
 def _endpoint_after(row: Row[Any], results: Sequence[Result], now: datetime) -> dict[str, Any]:

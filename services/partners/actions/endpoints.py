@@ -152,7 +152,7 @@ async def change_endpoint(
 
 
 async def _wait_for_attempts(db: Database, endpoint_id: UUID) -> None:
-    """Wait until the leases of a pending endpoint are given back or have run out."""
+    """Wait until the leases of an endpoint that gets no more are given back or have run out."""
     end = time.monotonic() + LEASE.total_seconds()
     while time.monotonic() < end:
         async with db.reading() as tx:
@@ -224,8 +224,8 @@ async def resume_endpoint(tx: Tx, deps: Deps, caller: Caller, endpoint_id: UUID)
     return await _own(tx, caller, endpoint_id)
 
 
-async def delete_endpoint(tx: Tx, caller: Caller, endpoint_id: UUID) -> None:
-    """Forget an endpoint: nothing more is claimed for it.
+async def delete_endpoint(db: Database, caller: Caller, endpoint_id: UUID) -> None:
+    """Forget an endpoint. Returns once no attempt at it is under way, nor can begin.
 
     What it had not been told is cleared up within seconds by `dispatch.keep_house`.
 
@@ -234,8 +234,10 @@ async def delete_endpoint(tx: Tx, caller: Caller, endpoint_id: UUID) -> None:
     NotFoundError
         When it is not the caller's.
     """
-    await _own(tx, caller, endpoint_id)
-    await endpoints.change(tx, endpoint_id, {"status": "deleted", "previous_keys": None, "changed_at": tx.now})
+    async with db.transaction() as tx:
+        await _own(tx, caller, endpoint_id)
+        await endpoints.change(tx, endpoint_id, {"status": "deleted", "previous_keys": None, "changed_at": tx.now})
+    await _wait_for_attempts(db, endpoint_id)
 
 
 async def domain_rules(tx: Tx, partner_id: UUID) -> list[str]:

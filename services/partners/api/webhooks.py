@@ -109,9 +109,11 @@ async def resume(request: Request, caller: Manager, endpoint_id: Id) -> Endpoint
 
 @router.delete("/webhook-endpoints/{endpoint_id}", status_code=204, summary="Delete a webhook endpoint")
 async def delete(request: Request, caller: Manager, endpoint_id: Id) -> None:
-    """Delete an endpoint. What it had not been told can be read from the list of onward referrals."""
-    async with database(request).transaction() as tx:
-        await endpoints.delete_endpoint(tx, caller, endpoint_id)
+    """Delete an endpoint; answered when no attempt at it is under way any more.
+
+    What it had not been told can be read from the list of onward referrals.
+    """
+    await endpoints.delete_endpoint(database(request), caller, endpoint_id)
 
 
 def _wanted(

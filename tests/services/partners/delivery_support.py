@@ -101,6 +101,11 @@ class World:
     async def notify(self, partner_id: UUID, count: int = 1, *, permit: bool = False, type: str = SENT) -> list[UUID]:
         """Queue news of new onward referrals, with permits or without."""
         ids = await self.ready(partner_id, count)
+        await self.queue(partner_id, ids, permit=permit, type=type)
+        return ids
+
+    async def queue(self, partner_id: UUID, ids: Sequence[UUID], *, permit: bool = False, type: str = SENT) -> None:
+        """Queue news of onward referrals that are ready, with permits or without."""
         async with self.db.transaction() as tx:
             permits = write_permits(tx, *(await verdicts_for(tx, self.deps, ids))) if permit else {}
             notices = [
@@ -108,7 +113,6 @@ class World:
             ]
             queued = await enqueue(tx, self.deps, notices)
             await add_permits(tx, [row for row in permits.values() if row["id"] in queued.permits])
-        return ids
 
     async def withdraw_consent(self, onward_id: UUID) -> None:
         """Let the person take the consent back, without anything being stopped."""
@@ -170,9 +174,9 @@ async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 5.0
 
 
 @asynccontextmanager
-async def open_world(url: str, **options: Any):  # type: ignore[no-untyped-def]
-    """Open an empty database; `options` go to the dependencies."""
-    clock = ManualClock(NOW)
+async def open_world(url: str, clock: ManualClock | None = None, **options: Any):  # type: ignore[no-untyped-def]
+    """Open an empty database, by a clock that stands still if none is given; `options` go to the dependencies."""
+    clock = clock or ManualClock(NOW)
     db = Database(url, source="partners", clock=clock)
     async with db._writer.begin() as conn:
         await conn.run_sync(METADATA.create_all)
@@ -189,9 +193,9 @@ async def open_world(url: str, **options: Any):  # type: ignore[no-untyped-def]
 
 
 @asynccontextmanager
-async def dispatching(world: World):  # type: ignore[no-untyped-def]
-    """Run a dispatcher on the world."""
-    client = WebhookClient(allow_http=True, allow_private=True)
+async def dispatching(world: World, client: WebhookClient | None = None):  # type: ignore[no-untyped-def]
+    """Run a dispatcher on the world, with a client that may call this machine unless another is given."""
+    client = client or WebhookClient(allow_http=True, allow_private=True)
     dispatcher = Dispatcher(world.db, world.deps, client)
     task = asyncio.create_task(dispatcher.run())
     try:

@@ -385,6 +385,7 @@ async def test_a_change_before_preparing_is_honoured(step: Step, how: str) -> No
 
 @pytest.mark.parametrize("how", CHANGES)
 async def test_a_change_between_preparing_and_sending_is_honoured(step: Step, how: str) -> None:
+    """Row 46 of the fault matrix."""
     onward_id = await step.prepare(hold=True)
     assert await step.staff_see() == ("ready", [])
     await step.change(how)

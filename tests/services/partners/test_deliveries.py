@@ -9,7 +9,9 @@ from uuid import UUID
 
 import orjson
 import pytest
+from sqlalchemy import update
 
+from hubkit.db import table_of
 from hubkit.egress import Attempt
 from services.partners.actions import deliveries, dispatch
 from services.partners.actions.deliveries import Notice, Queued, enqueue
@@ -17,6 +19,7 @@ from services.partners.actions.dispatch import Result
 from services.partners.actions.outgoing import LEASE, Outgoing
 from services.partners.actions.permits import permits_for
 from services.partners.model import SENT, WITHDRAWN
+from services.partners.tables.delivery import Delivery, Endpoint
 from tests.services.partners.delivery_support import KIND, NOW, World, open_world
 
 HOOK = "http://127.0.0.1:9/hook"
@@ -159,6 +162,30 @@ async def test_a_transaction_leases_no_more_for_one_endpoint_than_memory_holds(w
     assert len({outgoing.lease_token for outgoing in taken}) == 1
 
 
+async def test_news_calls_for_a_claim_only_where_one_would_find_it(world: World) -> None:
+    first, second = await world.partner(), await world.partner()
+    one, _ = await world.endpoint(first, HOOK), await world.endpoint(second, HOOK)
+    called: list[int] = []
+    world.deps.handover.take = lambda leased: called.append(len(leased))
+    world.deps.handover.room = lambda _endpoint_id: 2
+    await world.notify(first, 5, permit=True)
+    assert called == [2]  # the lane says when there is room again
+    async with world.db.transaction() as tx:
+        await tx.run(update(table_of(Endpoint)).values(openings=1, open_until=NOW + timedelta(minutes=1)))
+    await world.notify(first, permit=True)
+    assert called == [2]  # nothing goes before the breaker lets it through
+    async with world.db.transaction() as tx:
+        await tx.run(update(table_of(Endpoint)).values(openings=0, open_until=None))
+    await world.notify(second)
+    assert called == [2, 0]  # a permit is to be asked for
+    async with world.db.transaction() as tx:
+        await tx.run(update(table_of(Delivery)).values(state="stopped"))
+    again = next(row for row in await world.deliveries() if row.endpoint_id == one.endpoint.id)
+    async with world.db.transaction() as tx:
+        await enqueue(tx, world.deps, [Notice(again.onward_referral_id, first, again.type, KIND)])
+    assert called == [2, 0, 0]  # what was stopped is queued again
+
+
 async def test_nothing_is_leased_at_once_for_an_endpoint_whose_breaker_is_open(world: World) -> None:
     partner = await world.partner()
     await world.endpoint(partner, HOOK)
@@ -177,8 +204,8 @@ async def test_claims_are_shared_between_endpoints(world: World) -> None:
     one, other = await world.endpoint(busy, HOOK), await world.endpoint(calm, HOOK)
     await world.notify(busy, 20)
     await world.notify(calm, 2)
-    claimed = await claim(world, free=6)
-    assert [outgoing.endpoint_id for outgoing in claimed].count(one.endpoint.id) == 3
+    claimed = await claim(world, free=6)  # the third share stays free for an endpoint that comes next
+    assert [outgoing.endpoint_id for outgoing in claimed].count(one.endpoint.id) == 2
     assert [outgoing.endpoint_id for outgoing in claimed].count(other.endpoint.id) == 2
     more = await claim(world, room={one.endpoint.id: 1})
     assert [outgoing.endpoint_id for outgoing in more] == [one.endpoint.id]

@@ -147,6 +147,7 @@ async def test_a_narrower_consent_narrows_the_next_reading(world: World) -> None
 
 
 async def test_when_intake_is_away_nothing_is_recorded_and_the_permit_is_settled(world: World) -> None:
+    """Row 45 of the fault matrix, for who comes to read."""
     onward_id = await world.request(await world.open_case(consent()))
     world.intake.is_away = True
     with pytest.raises(UnavailableError):

@@ -270,6 +270,7 @@ async def test_a_redirect_is_not_followed_and_is_retried(world: World) -> None:
     [("120", 120, 120), ("1000000000", 3600, 3600), ("-1", 4, 6), ("garbage", 4, 6)],
 )
 async def test_retry_after_is_honoured_within_an_hour(world: World, asked: str, least_s: int, most_s: int) -> None:
+    """Row 31 of the fault matrix."""
     partner = await world.partner()
     async with receiving(status(429, Retry_After=asked)) as receiver, dispatching(world):
         await world.endpoint(partner, receiver.url)
@@ -280,6 +281,7 @@ async def test_retry_after_is_honoured_within_an_hour(world: World, asked: str, 
 
 
 async def test_success_counts_when_the_connection_breaks_after_the_headers(world: World) -> None:
+    """Row 35 of the fault matrix: once a 2xx has come, it is not sent again."""
     partner = await world.partner()
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -293,6 +295,8 @@ async def test_success_counts_when_the_connection_breaks_after_the_headers(world
         await world.endpoint(partner, receiver.url)
         await world.notify(partner, permit=True)
         await world.states(delivered=1)
+        wake(world, hours=1)
+        await asyncio.sleep(0.1)
         assert len(receiver.received) == 1
 
 
@@ -318,6 +322,7 @@ async def test_a_reset_before_any_answer_is_a_failure_and_repeats_the_id(world: 
 async def test_an_endpoint_that_drips_is_cut_off_and_does_not_slow_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Row 29 of the fault matrix."""
     monkeypatch.setattr("services.partners.jobs.ATTEMPT_S", 1.5)
     slow_partner, quick_partner = await world.partner(), await world.partner()
 
@@ -336,12 +341,13 @@ async def test_an_endpoint_that_drips_is_cut_off_and_does_not_slow_another(
         await world.notify(quick_partner, 40, permit=True)
         await world.states(delivered=40)
         assert len(await world.attempts()) == 40
-        assert len(slow.received) <= 4
-        await until(lambda: _attempted(world, 44))
+        assert len(slow.received) == 1  # a quarter of what an endpoint may have at once, as it has not answered yet
+        await until(lambda: _attempted(world, 41))
         assert {row.error_class for row in await world.attempts() if row.status is None} == {"timeout"}
 
 
 async def test_a_dead_endpoint_opens_its_breaker_and_burns_no_attempts(world: World) -> None:
+    """Row 30 of the fault matrix: while the breaker is open, one probe at a time."""
     partner = await world.partner()
     async with receiving(status(500)) as receiver, dispatching(world):
         await world.endpoint(partner, receiver.url)
@@ -468,8 +474,8 @@ async def test_news_for_a_deleted_endpoint_counts_as_waiting_in_the_inbox(world:
     partner = await world.partner()
     made = await world.endpoint(partner, "http://127.0.0.1:9/hook")
     await world.notify(partner, 2)
+    await delete_endpoint(world.db, world.callers[partner], made.endpoint.id)
     async with world.db.transaction() as tx:
-        await delete_endpoint(tx, world.callers[partner], made.endpoint.id)
         await dispatch.keep_house(tx, world.deps)
     assert await world.statuses() == ["sent", "sent"]
     assert {(row.state, row.reason) for row in await world.deliveries()} == {("stopped", "endpoint_deleted")}

@@ -1,6 +1,6 @@
 """Rows 28 to 38 of the fault matrix at once: partners that misbehave lose nothing and delay nobody else.
 
-Each row on its own is in `test_dispatch.py` and `tests/hubkit/test_egress.py`; 39 and 50 follow here.
+Which tests prove each row on its own says `test_partner_faults.py`; 39 and 50 follow here.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
 from sqlalchemy import update
 
 from hubkit.db import table_of
@@ -134,20 +135,21 @@ async def test_partners_that_misbehave_delay_nobody_and_lose_nothing(
 
 async def test_row_39_after_75_hours_down_all_is_parked_with_its_reason_and_a_replay_delivers(world: World) -> None:
     partner = await world.partner()
-    async with receiving(status(204)) as receiver, dispatching(world):
+    async with receiving(status(204)) as receiver, dispatching(world) as dispatcher:
         made = await world.endpoint(partner, "http://127.0.0.1:9/hook")
         wanted = set(await world.notify(partner, 3, permit=True))
-
-        async def parked() -> bool:
-            world.clock.advance(timedelta(hours=1))
-            world.deps.handover.take(())
-            return all(row.state == "parked" for row in await world.deliveries())
-
-        await wait_until(parked, timeout_s=60)
+        for number in range(1, 11):
+            await wait_until(lambda number=number: _failed(world, number))
+            rows = await world.deliveries()
+            if number < 10:
+                world.clock.set(max(row.due_at for row in rows))
+                dispatcher.take(())
         assert world.clock.now() - NOW > timedelta(hours=60)  # 75 h 35 min, each step spread by a fifth either way
-        assert {(row.reason, row.last_error, row.failures) for row in await world.deliveries()} == {
-            ("exhausted", "refused", 10)
+        assert {(row.state, row.reason, row.last_error, row.failures) for row in rows} == {
+            ("parked", "exhausted", "refused", 10)
         }
+        await dispatcher._keep_house()
+        assert REGISTRY.get_sample_value("onward_deliveries_waiting", {"state": "parked"}) == 3
         assert await world.statuses() == ["ready"] * 3
         await _move(world, made.endpoint.id, receiver.url)
         async with world.db.transaction() as tx:
@@ -157,6 +159,10 @@ async def test_row_39_after_75_hours_down_all_is_parked_with_its_reason_and_a_re
         await world.states(delivered=3)
         assert {hook.onward_id for hook in receiver.received} == wanted
         assert await world.statuses() == ["sent"] * 3
+
+
+async def _failed(world: World, times: int) -> bool:
+    return all(row.failures == times for row in await world.deliveries())
 
 
 async def _move(world: World, endpoint_id: UUID, url: str) -> None:

@@ -89,6 +89,7 @@ async def test_an_agreement_that_ended_yesterday_refuses(world: World) -> None:
 
 
 async def test_a_request_for_an_unknown_case_is_deferred_and_the_others_stand(world: World) -> None:
+    """Row 43 of the fault matrix: what builds on an event that has not come waits for it."""
     known = world.requested(await world.open_case(consent()))
     unknown = world.requested(new_id())
     [deferred] = await world.take(unknown, known)
@@ -133,6 +134,7 @@ async def test_a_withdrawal_that_comes_with_a_correction_takes_back(world: World
 
 
 async def test_an_older_version_of_a_case_changes_nothing(world: World) -> None:
+    """Row 43 of the fault matrix: version 3 comes before version 2 and stands (ADR 0008)."""
     case_id = await world.open_case(consent())
     await world.exclude(case_id, version=3)
     await world.triage(case_id, 2, consent())

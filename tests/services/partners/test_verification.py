@@ -123,6 +123,7 @@ async def _failed(world: World) -> bool:
 
 
 async def test_a_changed_url_is_told_nothing_before_it_is_verified_and_the_old_one_no_more(world: World) -> None:
+    """Row 47 of the fault matrix."""
     partner = await world.partner()
     async with receiving(echo) as old, receiving(status(503)) as new, dispatching(world):
         made = await world.endpoint(partner, old.url)

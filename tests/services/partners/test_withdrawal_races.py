@@ -76,6 +76,7 @@ async def hub(url: str, receiver: Receiver) -> AsyncIterator[World]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(url: str, tmp_path: Path, seed: int) -> None:
+    """Row 44 of the fault matrix."""
     del tmp_path
     chance = random.Random(seed)
     count = RACES if url.startswith("postgresql") else RACES_WITH_ONE_WRITER
