@@ -29,6 +29,9 @@ DELIVERIES_WAITING = Gauge("onward_deliveries_waiting", "Webhook deliveries by s
 ACKNOWLEDGEMENTS_OVERDUE = Gauge(
     "onward_acknowledgements_overdue", "Statements of partners on data that was taken back which are overdue"
 )
+CERTIFICATE_EXPIRES = Gauge(
+    "onward_client_certificate_expires_seconds", "How long the hub's client certificate is valid from now on"
+)
 PROFILE_READS = Counter("onward_profile_reads", "Changed profile files read, or kept out as invalid", ["outcome"])
 MESSAGES = Counter("onward_messages", "Messages to persons by outcome", ["method", "outcome"])
 DIRECTORY_ANSWERS = Counter("onward_directory_answers", "Answers of the public directory", ["what", "outcome"])

@@ -12,6 +12,7 @@ from hubkit.egress.addresses import (
     is_under,
 )
 from hubkit.egress.feed import FeedClient
+from hubkit.egress.identity import ClientIdentity, IdentityError
 from hubkit.egress.internal import AppInternalClient, HttpInternalClient, InternalClient, InternalResponse
 from hubkit.egress.webhook import Attempt, ErrorClass, WebhookClient
 
@@ -20,9 +21,11 @@ __all__ = [
     "AppInternalClient",
     "Attempt",
     "BlockedAddressError",
+    "ClientIdentity",
     "ErrorClass",
     "FeedClient",
     "HttpInternalClient",
+    "IdentityError",
     "InternalClient",
     "InternalResponse",
     "WebhookClient",

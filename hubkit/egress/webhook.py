@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -51,6 +51,8 @@ class WebhookClient:
         The most that are open at once.
     tls
         Other trust than the system's (a private authority).
+    identity
+        Returns the context that presents the hub's certificate, for sendings that ask for it.
     """
 
     def __init__(
@@ -60,21 +62,27 @@ class WebhookClient:
         allow_private: bool = False,
         connections: int = 64,
         tls: ssl.SSLContext | None = None,
+        identity: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self._allow_http = allow_http
         self._allow_private = allow_private
         self._connections = connections
         self._tls = tls
+        self._identity = identity
         self._session: aiohttp.ClientSession | None = None
         self._resolver: Resolver | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, total_s: float = 15.0) -> Attempt:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, total_s: float = 15.0, mutual_tls: bool = False
+    ) -> Attempt:
         """Send `body` once and say what became of it; never raises for what the other side does.
 
         Parameters
         ----------
         total_s
             For everything together: look-up, connection, sending and reading.
+        mutual_tls
+            Present the hub's certificate; without one nothing is sent, and the failure is `tls`.
         """
         began = time.perf_counter()
         answer = _Answer()
@@ -86,7 +94,8 @@ class WebhookClient:
         token = blocked_addresses.set(seen)
         try:
             async with asyncio.timeout(total_s):
-                await self._send(URL(target, encoded=True), headers, body, answer)
+                reached = _Reached(URL(target, encoded=True), self._presenting() if mutual_tls else True)
+                await self._send(reached, headers, body, answer)
         except (
             TimeoutError,
             aiohttp.ClientError,
@@ -108,20 +117,27 @@ class WebhookClient:
             await self._resolver.close()
             self._resolver = None
 
-    async def _send(self, url: URL, headers: Mapping[str, str], body: bytes, answer: "_Answer") -> None:
+    def _presenting(self) -> ssl.SSLContext:
+        if self._identity is None:
+            raise ssl.SSLError("there is no certificate to present")
+        return self._identity()
+
+    async def _send(self, to: "_Reached", headers: Mapping[str, str], body: bytes, answer: "_Answer") -> None:
         reuse = Reuse()
         try:
-            await self._once(url, headers, body, answer, reuse)
+            await self._once(to, headers, body, answer, reuse)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # An idle connection that was closed as we took it. The receiver knows a repetition by its webhook-id.
             if not reuse.reused or answer.status is not None:
                 raise
-            await self._once(url, headers, body, answer, Reuse())
+            await self._once(to, headers, body, answer, Reuse())
 
-    async def _once(self, url: URL, headers: Mapping[str, str], body: bytes, answer: "_Answer", reuse: Reuse) -> None:
+    async def _once(
+        self, to: "_Reached", headers: Mapping[str, str], body: bytes, answer: "_Answer", reuse: Reuse
+    ) -> None:
         session = self._opened()
         async with session.post(
-            url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=reuse
+            to.url, headers=headers, data=body, ssl=to.tls, allow_redirects=False, trace_request_ctx=reuse
         ) as response:
             answer.status = response.status
             answer.retry_after = response.headers.get("Retry-After", "")[:64] or None
@@ -146,6 +162,14 @@ class WebhookClient:
                 connector, aiohttp.ClientTimeout(total=None, connect=None, sock_connect=_CONNECT_S)
             )
         return self._session
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """Where to, and with which context; True is that of the pool. aiohttp keeps the connections of each apart."""
+
+    url: URL
+    tls: ssl.SSLContext | bool
 
 
 class _Answer:

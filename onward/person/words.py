@@ -50,16 +50,19 @@ def recipient(named: Mapping[str, str], codes: Codes) -> str:
 
 def _attempt(_id: str, codes: Codes, named: Mapping[str, str]) -> str:
     answer = codes.get("status") or codes["error_class"]
+    full = " with the disclosure" if codes.get("payload") == "full" else ""
     return (
-        f"{codes['type']} of {codes['onward_referral_id']} sent to {recipient(named, codes)} at "
+        f"{codes['type']} of {codes['onward_referral_id']} sent{full} to {recipient(named, codes)} at "
         f"{named.get('endpoint', '?')}, webhook {codes['delivery_id']}, attempt {codes['number']}: answered {answer}; "
         f"{grounds(codes)}; sha256 {codes['body_sha256']}"
     )
 
 
 def _disclosure(id: str, codes: Codes, named: Mapping[str, str]) -> str:
+    delivery = codes.get("delivery_id")
+    verb = f"was sent, by webhook {delivery}," if delivery else "read"
     return (
-        f"{recipient(named, codes)} ({codes['client_id']}) read {_list(codes['fields'])} of onward referral "
+        f"{recipient(named, codes)} ({codes['client_id']}) {verb} {_list(codes['fields'])} of onward referral "
         f"{codes['onward_referral_id']}, referral version {codes['referral_version']}, disclosure {id}; "
         f"{grounds(codes)}; sha256 {codes['hash']}"
     )

@@ -56,4 +56,5 @@ def _deps(settings: PartnersSettings, service: Service) -> Deps:
         endpoint_concurrency=settings.endpoint_concurrency,
         dispatch_concurrency=settings.dispatch_concurrency,
         acknowledge_working_days=settings.acknowledge_working_days,
+        identity=settings.identity(),
     )

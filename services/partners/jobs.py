@@ -16,14 +16,16 @@ from uuid import UUID
 from hubkit.db import Database, is_disconnect, whole
 from hubkit.egress import Attempt, WebhookClient
 from hubkit.service import Service
-from hubkit.telemetry import ACKNOWLEDGEMENTS_OVERDUE, DELIVERIES, DELIVERIES_WAITING
+from hubkit.telemetry import ACKNOWLEDGEMENTS_OVERDUE, CERTIFICATE_EXPIRES, DELIVERIES, DELIVERIES_WAITING
 from hubkit.waiting import happens
 from hubkit.webhooks import sign
 from services.partners.actions.acknowledgements import count_overdue
+from services.partners.actions.carry import Held, Load, load
 from services.partners.actions.deps import Deps
 from services.partners.actions.dispatch import Result, claim, keep_house, record
 from services.partners.actions.lanes import Lanes
 from services.partners.actions.outgoing import ATTEMPT_S, Outgoing
+from services.partners.model import DETAILS_UNAVAILABLE
 
 _BATCH = 256
 _GATHER_S = 0.1
@@ -116,25 +118,38 @@ class Dispatcher:
                 self._lanes.done(outgoing, ok=ok)
 
     async def _attempt(self, outgoing: Outgoing) -> Result:
+        loaded = await self._load(outgoing)
         now = self._deps.clock.now()
+        if isinstance(loaded, Held):
+            return Result(outgoing, now, None, because=loaded.because)
         stamp = int(now.timestamp())
         headers = {
             "content-type": "application/json",
             "user-agent": "Onward-Webhooks/1",
             "webhook-id": str(outgoing.delivery_id),
             "webhook-timestamp": str(stamp),
-            "webhook-signature": sign(str(outgoing.delivery_id), stamp, outgoing.body, outgoing.keys),
+            "webhook-signature": sign(str(outgoing.delivery_id), stamp, loaded.body, outgoing.keys),
         }
         if outgoing.traceparent:
             headers["traceparent"] = outgoing.traceparent
         # The last thing before sending: after a standstill the permit may be over, and a new one must be asked for.
         if time.monotonic() >= outgoing.start_by:
             return Result(outgoing, now, None)
-        return Result(outgoing, now, await self._post(outgoing, headers))
+        return Result(outgoing, now, await self._post(outgoing, headers, loaded.body), loaded.payload, loaded.because)
 
-    async def _post(self, outgoing: Outgoing, headers: Mapping[str, str]) -> Attempt:
+    async def _load(self, outgoing: Outgoing) -> Load | Held:
         try:
-            return await self._client.post(outgoing.url, headers, outgoing.body, total_s=ATTEMPT_S)
+            return await load(self._db, self._deps, outgoing)
+        except Exception as error:
+            # The database may be away. What it is must not be asked of the person's details, so it is named alone.
+            _log.error("load_failed", extra={"delivery_id": outgoing.delivery_id, "error": type(error).__name__})
+            return Held(DETAILS_UNAVAILABLE)
+
+    async def _post(self, outgoing: Outgoing, headers: Mapping[str, str], body: bytes) -> Attempt:
+        try:
+            return await self._client.post(
+                outgoing.url, headers, body, total_s=ATTEMPT_S, mutual_tls=outgoing.mutual_tls
+            )
         except Exception as error:
             # A fault of ours must not stop the sender, nor send the same delivery round and round.
             _log.error("attempt_failed", extra={"delivery_id": outgoing.delivery_id}, exc_info=error)
@@ -211,6 +226,9 @@ class Dispatcher:
 
         counts, overdue = await whole(tidy())
         ACKNOWLEDGEMENTS_OVERDUE.set(overdue)
+        if self._deps.identity is not None:
+            left = self._deps.identity.expires_at - self._deps.clock.now()
+            CERTIFICATE_EXPIRES.set(left.total_seconds())
         for state, count in counts.items():
             DELIVERIES_WAITING.labels(state).set(count)
         return len(counts)
@@ -219,7 +237,12 @@ class Dispatcher:
 def install(service: Service, deps: Deps) -> Dispatcher:
     """Let the service dispatch for as long as it runs."""
     private = deps.allow_private_endpoints
-    client = WebhookClient(allow_http=private, allow_private=private, connections=deps.dispatch_concurrency)
+    client = WebhookClient(
+        allow_http=private,
+        allow_private=private,
+        connections=deps.dispatch_concurrency,
+        identity=deps.identity.context if deps.identity is not None else None,
+    )
     dispatcher = Dispatcher(service.db, deps, client)
     service.loop("dispatcher", dispatcher.run)
     service.on_stop(dispatcher.aclose)

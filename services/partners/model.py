@@ -20,6 +20,16 @@ VERIFICATION = "endpoint.verification"
 TEST = "endpoint.test"
 ENDPOINT_TYPES = (VERIFICATION, TEST)
 
+#: What a webhook carries, as the agreement says: a link alone, or with it what is disclosed, encrypted.
+THIN, FULL = "thin", "full"
+DELIVERIES = frozenset({THIN, FULL})
+#: News that carries what is disclosed where the agreement says so.
+CARRYING = frozenset({SENT, AMENDED})
+#: Why an attempt was thin although the agreement says full.
+NO_ENCRYPTION_KEY, TOO_LARGE = "no_encryption_key", "too_large"
+#: Why a full one waits, and is not sent thin instead: intake does not answer.
+DETAILS_UNAVAILABLE = "details_unavailable"
+
 SERVICE_STATUSES = frozenset({"active", "suspended"})
 #: Where a service sits; by whom and how it is reached.
 LOCATIONS = frozenset({"in_house", "co_located", "hot_desk", "external"})
@@ -34,8 +44,6 @@ SPECIAL_CATEGORY_CONDITIONS = frozenset({
     "explicit_consent", "employment_social_protection", "vital_interests", "not_for_profit_body", "made_public",
     "legal_claims", "substantial_public_interest", "health_social_care", "public_health", "archiving_research",
 })  # fmt: skip
-#: Whether a webhook carries a link alone, or what is disclosed.
-DELIVERIES = frozenset({"thin", "full"})
 
 #: Why a partner does not take a person on.
 DECLINE_REASONS: Final[Mapping[str, str]] = {
@@ -189,12 +197,24 @@ class Onward:
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """What a full webhook is to carry: fields of the person of a referral, as the gate has just allowed them."""
+
+    referral_id: UUID
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
-    """The gate's answer for one onward referral: allowed with the permit for one attempt, or refused with codes."""
+    """The gate's answer for one onward referral: allowed with the permit for one attempt, or refused with codes.
+
+    `portion` comes with a yes where the agreement says that webhooks carry the disclosure.
+    """
 
     allowed: bool
     reasons: tuple[str, ...] = ()
     permit_id: UUID | None = None
+    portion: Portion | None = None
 
 
 @dataclass(frozen=True, slots=True)

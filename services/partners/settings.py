@@ -1,11 +1,12 @@
 """What the partners service is told by its environment."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from hubkit.config import Settings
+from hubkit.egress import ClientIdentity, IdentityError
 
 
 class PartnersSettings(Settings):
@@ -24,10 +25,38 @@ class PartnersSettings(Settings):
     acknowledge_working_days: int = Field(
         5, ge=0, le=60, description="working days a partner has to say what it did with data that was taken back"
     )
+    client_certificate_file: str | None = Field(
+        None, description="PEM file of the certificate that the hub presents to endpoints with mutual TLS"
+    )
+    client_key_file: str | None = Field(None, description="PEM file of its private key")
+
+    def identity(self) -> ClientIdentity | None:
+        """Return the hub's client certificate, if it has one.
+
+        Raises
+        ------
+        IdentityError
+            When it cannot be used.
+        """
+        if self.client_certificate_file is None or self.client_key_file is None:
+            return None
+        return ClientIdentity(self.client_certificate_file, self.client_key_file)
+
+    @model_validator(mode="after")
+    def _refuse_half_an_identity(self) -> Self:
+        if (self.client_certificate_file is None) != (self.client_key_file is None):
+            raise ValueError("client_certificate_file and client_key_file go together")
+        try:
+            self.identity()
+        except IdentityError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @override
     def unsafe(self) -> list[str]:
         faults = super().unsafe()
+        if self._is_development_identity():
+            faults.append("client_certificate_file is of a development certificate")
         if self.allow_private_endpoints:
             faults.append("allow_private_endpoints is on")
         if self.demonstration:
@@ -35,3 +64,10 @@ class PartnersSettings(Settings):
         if not self.public_url.startswith("https://"):
             faults.append("public_url is not https")
         return faults
+
+    def _is_development_identity(self) -> bool:
+        try:
+            found = self.identity()
+        except IdentityError:
+            return False  # said by itself
+        return found is not None and found.is_for_development

@@ -30,6 +30,9 @@ Webhooks follow Standard Webhooks 1.0.0: a `POST` of JSON with the headers `webh
   pauses the endpoint. `Retry-After` is heeded up to an hour. What fails is tried ten times in 75 hours, and then waits
   for a replay.
 * **Expect repeats**: the same `webhook-id` is the same news. Order is not kept; what the link answers is how it stands.
+* **Decrypt** `data.disclosure`, where the agreement says full and the endpoint has an `encryption_key`. It is made
+  afresh for each attempt, and each is a disclosure on record. Without a key, or where the body would be larger than
+  64 KiB, it is left out: read the link. While the hub cannot read the person's details the webhook waits.
 * **Ignore** types and fields that you do not know: new ones may come.
 
 | Type | |
@@ -39,15 +42,16 @@ Webhooks follow Standard Webhooks 1.0.0: a `POST` of JSON with the headers `webh
 _ID = UUID("01992d6c-4f3a-7c21-9a40-5f1f6e3b7d10")
 _NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _DUE = datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
+_JWE = "eyJhbGciOiJFQ0RILUVTK0EyNTZLVyIsImVuYyI6IkEyNTZHQ00iLCJraWQiOiIyMDI2LTExIn0.….….….…"
 _HUB = "https://hub.example.org"
 
 
 def examples() -> dict[str, bytes]:
     """Return a body of each type, made by the code that makes those that are sent."""
     return {
-        SENT: payloads.onward(SENT, _NOW, (_ID, "counselling"), _HUB),
+        SENT: payloads.with_disclosure(payloads.onward(SENT, _NOW, (_ID, "counselling"), _HUB), _JWE),
         WITHDRAWN: payloads.onward(WITHDRAWN, _NOW, (_ID, "counselling"), _HUB, acknowledge_by=_DUE),
-        AMENDED: payloads.onward(AMENDED, _NOW, (_ID, "counselling"), _HUB, number=1),
+        AMENDED: payloads.with_disclosure(payloads.onward(AMENDED, _NOW, (_ID, "counselling"), _HUB, number=1), _JWE),
         REMINDER: payloads.onward(REMINDER, _NOW, (_ID, "counselling"), _HUB, number=1),
         VERIFICATION: payloads.verification(VERIFICATION, _NOW, _ID, "q8Yc0rV4mZk2…", _HUB),
         TEST: payloads.test(TEST, _NOW, _ID),

@@ -9,12 +9,13 @@ from uuid import UUID
 from hubkit.db import Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from services.partners.actions.agreements import read_agreement
+from services.partners.model import FULL, NO_ENCRYPTION_KEY
 from services.partners.policy import agreement_terms, agreements
 from services.partners.policy.agreement_terms import ONWARD, Standing
 from services.partners.policy.gate import SHARED
 from services.partners.policy.transitions import LIVE
 from services.partners.store import agreements as store
-from services.partners.store import registry
+from services.partners.store import endpoints, registry
 
 #: A service of this kind takes any need for which the directory has no service of its own.
 _CATCH_ALL: Final = "other"
@@ -84,7 +85,19 @@ async def read_with_warnings(tx: Tx, agreement_id: UUID, today: date) -> tuple[S
     """
     standing = await read_agreement(tx, agreement_id)
     rows = await registry.agreements_of(tx, standing.partner_id)
-    return standing, warnings(standing, [store.term_of(row) for row in rows if row.id != agreement_id], today)
+    found = warnings(standing, [store.term_of(row) for row in rows if row.id != agreement_id], today)
+    return standing, [*found, *await _about_keys(tx, standing)]
+
+
+async def _about_keys(tx: Tx, standing: Standing) -> list[Warned]:
+    """Warn where webhooks stay thin although the agreement says full."""
+    if standing.status == "ended" or standing.terms.delivery != FULL:
+        return []
+    told = await endpoints.of_partners(tx, [standing.partner_id])
+    if told and all(each.encryption_key is not None for each in told):
+        return []
+    detail = "webhooks of the partner stay thin where an endpoint of it has no key to encrypt with, or it has none"
+    return [Warned(NO_ENCRYPTION_KEY, detail, "/delivery")]
 
 
 def warnings(standing: Standing, others: Sequence[agreements.Term], today: date) -> list[Warned]:

@@ -68,8 +68,20 @@ async def note_reading(tx: Tx, deps: Deps, row: Onward, content: Content, referr
     if content == _NOTHING:
         return
     await amendments.mark_fetched(tx, row.id, referral_version, content.assessment_version)
+    await note_sending(tx, deps, row, content, referral_version)
+
+
+async def note_sending(tx: Tx, deps: Deps, row: Onward, content: Content, referral_version: int) -> None:
+    """Tell a partner of what changed while the person was read that a webhook is about to carry to it."""
     if content.referral_version > referral_version:
         await _amend(tx, deps, {row.case_id: content}, {row.id})
+
+
+async def note_arrivals(tx: Tx, onward_by_permit: Mapping[UUID, UUID]) -> None:
+    """Note that partners have what webhooks carried to them, by the permits under which they did."""
+    if onward_by_permit:
+        for row in await amendments.carried(tx, onward_by_permit):
+            await amendments.mark_fetched(tx, row.onward_referral_id, row.referral_version, row.assessment_version)
 
 
 async def list_amendments(tx: Tx, caller: Caller, onward_id: UUID, after: UUID | None, limit: int) -> Sequence[Any]:

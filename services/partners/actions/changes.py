@@ -61,13 +61,17 @@ async def apply(tx: Tx, changes: Sequence[Change]) -> list[Onward]:
     return changed
 
 
+async def told(tx: Tx, row: Onward) -> Onward:
+    """Note that the partner is told of a locked one, if it had not been; returns it as it stands now."""
+    return (await apply(tx, [Change(row, Status.SENT)]))[0] if row.status is Status.READY else row
+
+
 async def acknowledge(tx: Tx, row: Onward) -> Onward:
     """Note that the partner has a locked one; returns it as it stands now.
 
     Who reads or answers has been told, whether or not the answer to the webhook has been written down yet.
     """
-    if row.status is Status.READY:
-        row = (await apply(tx, [Change(row, Status.SENT)]))[0]
+    row = await told(tx, row)
     if row.status is Status.SENT:
         row = (await apply(tx, [Change(row, Status.RECEIVED)]))[0]
     return row

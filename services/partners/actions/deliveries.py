@@ -17,7 +17,7 @@ from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
 from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys, wake
-from services.partners.model import GATED, SENT, Sought
+from services.partners.model import GATED, SENT, Portion, Sought
 from services.partners.policy import payloads
 from services.partners.store import deliveries, endpoints
 
@@ -31,7 +31,7 @@ class Notice:
 
     `permit_id` comes with gated news where the gate has just allowed it in this transaction, `acknowledge_by` with
     `onward_referral.withdrawn` where the partner is to say what it did with the data. `number` tells news of one type
-    apart that comes more than once.
+    apart that comes more than once. `portion` comes with a permit where the agreement says that webhooks are full.
     """
 
     onward_referral_id: UUID
@@ -42,6 +42,7 @@ class Notice:
     permit_id: UUID | None = None
     acknowledge_by: datetime | None = None
     number: int = 0
+    portion: Portion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class _Desk:
         keys = self._keys_of(endpoint)
         if keys is not None and self._may_go_now(notice, endpoint):
             row |= {"lease_token": self._lease.token, "due_at": tx.now + LEASE}
-            self._leased[row["id"]] = self._lease.outgoing(row, endpoint, keys, notice.permit_id)
+            self._leased[row["id"]] = self._lease.outgoing(row, endpoint, keys, notice.permit_id, notice.portion)
         self._rows.append(row)
 
     def _body(self, notice: Notice) -> bytes:

@@ -10,7 +10,7 @@ from hubkit.auth import InternalIssuer
 from hubkit.clock import Clock
 from hubkit.contracts.profile import Profile
 from hubkit.crypto import Keyring
-from hubkit.egress import InternalClient
+from hubkit.egress import ClientIdentity, InternalClient
 
 
 def _nobody(_leased: Sequence[Any]) -> None:
@@ -36,7 +36,8 @@ class Handover:
 class Deps:
     """Configuration, keys and neighbours. `public_url` has no slash at its end.
 
-    `profile_at` returns the hub's profile as it is on the local day of a moment.
+    `profile_at` returns the hub's profile as it is on the local day of a moment. `identity` is the certificate that
+    the hub presents to endpoints that ask for one, if it has one.
     """
 
     profile_at: Callable[[datetime], Profile]
@@ -50,4 +51,5 @@ class Deps:
     endpoint_concurrency: int = 16
     dispatch_concurrency: int = 64
     acknowledge_working_days: int = 5
+    identity: ClientIdentity | None = None
     handover: Handover = field(default_factory=Handover)

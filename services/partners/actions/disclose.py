@@ -1,4 +1,4 @@
-"""Disclosing: the one way by which fields of a person reach a partner.
+"""Disclosing: the one way by which fields of a person reach a partner, whether it reads or a webhook carries them.
 
 The gate is asked twice. First under the locks that a withdrawal takes, for a permit; then again after the fields have
 come from intake, so that what is answered was allowed at the moment it was recorded.
@@ -28,11 +28,14 @@ from services.partners.actions.permits import PERMIT_LIFETIME, issue, settle_per
 from services.partners.clients import Person, fetch_person
 from services.partners.model import Onward
 from services.partners.policy import telling
+from services.partners.policy.amendments import Content
 from services.partners.policy.gate import Allowed, Refused
 from services.partners.policy.transitions import OPEN_TO_PARTNER
 from services.partners.store import cases, onward, registry
 
 _SCOPE: Final = "person:read"
+#: The client of a disclosure that nobody read: a webhook carried it.
+WEBHOOKS: Final = "webhooks"
 #: What the names of other services are called among the fields of a disclosure.
 OTHERS: Final = "other_services"
 
@@ -58,6 +61,15 @@ class Disclosed:
         return f"Disclosed(id={self.id})"
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """By which client, under which permit, and by which webhook a disclosure goes out; None: it is read."""
+
+    client_id: str
+    permit_id: UUID
+    delivery_id: UUID | None = None
+
+
 async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_id: UUID) -> Disclosed:
     """Disclose to a partner what the gate allows of the person, and record it.
 
@@ -79,9 +91,8 @@ async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_
     if not isinstance(verdict, Allowed):
         raise _refusal(verdict)
     try:
-        token = deps.issuer.token("intake", Caller(caller.client_id, caller.organisation, frozenset({_SCOPE})), now)
-        names = [name for name in verdict.fields if name != ASSESSMENT]
-        person = await fetch_person(deps.intake, token, row.referral_id, names) if names else Person(0, {})
+        asking = (caller.client_id, caller.organisation)
+        person = await person_of(deps, asking, row.referral_id, verdict.fields, now)
     except BaseException:
         async with db.transaction() as tx:
             await settle_permits(tx, permits.values())
@@ -96,6 +107,28 @@ async def read_onward_referral(db: Database, deps: Deps, caller: Caller, onward_
     if isinstance(answer, HubError):
         raise answer
     return answer
+
+
+async def person_of(
+    deps: Deps, asking: tuple[str, str], referral_id: UUID, fields: Collection[str], now: datetime
+) -> Person:
+    """Fetch from intake those of `fields` that it holds.
+
+    Parameters
+    ----------
+    asking
+        The client and the organisation on whose behalf.
+
+    Raises
+    ------
+    UnavailableError
+        When intake does not answer.
+    """
+    names = [name for name in fields if name != ASSESSMENT]
+    if not names:
+        return Person(0, {})
+    token = deps.issuer.token("intake", Caller(*asking, frozenset({_SCOPE})), now)
+    return await fetch_person(deps.intake, token, referral_id, names)
 
 
 async def _own(tx: Tx, caller: Caller, onward_id: UUID) -> Onward:
@@ -117,6 +150,17 @@ async def _record(
         return _refusal(verdict)
     row = await acknowledge(tx, (await onward.lock(tx, [onward_id]))[0])
     content = await amendments.content_of(tx, row.case_id)
+    to = Receipt(caller.client_id, permit_id)
+    disclosed = await write_down(tx, deps, row, verdict, (person, content), to)
+    await amendments.note_reading(tx, deps, row, content, person.version)
+    return disclosed
+
+
+async def write_down(
+    tx: Tx, deps: Deps, row: Onward, verdict: Allowed, found: tuple[Person, Content], to: Receipt
+) -> Disclosed:
+    """Record what goes out of a locked onward referral, by a verdict of this transaction, and say so."""
+    person, content = found
     values = person.fields | {ASSESSMENT: dict(content.assessment) or None}
     fields = {name: values[name] for name in verdict.fields if name in values}
     others = await _others(tx, deps, row, fields)
@@ -124,7 +168,7 @@ async def _record(
     digest = hashlib.sha256(orjson.dumps(given, option=orjson.OPT_SORT_KEYS)).hexdigest()
     disclosed = Disclosed(row, new_id(), tx.now, digest, verdict.basis, fields, others)
     versions = {"referral_version": person.version, "assessment_version": content.assessment_version}
-    await cases.add_disclosure(tx, _entry(disclosed, verdict, caller, permit_id) | versions)
+    await cases.add_disclosure(tx, _entry(disclosed, verdict, to) | versions)
     event = DisclosureMadeV1(
         disclosure_id=disclosed.id,
         onward_referral_id=row.id,
@@ -137,7 +181,6 @@ async def _record(
         disclosed_at=tx.now,
     )
     tx.emit(event, row.id)
-    await amendments.note_reading(tx, deps, row, content, person.version)
     return disclosed
 
 
@@ -150,14 +193,14 @@ async def _others(tx: Tx, deps: Deps, row: Onward, fields: Collection[str]) -> t
     return telling.others(row, live, {id: service.name for id, (service, _) in known.items()})
 
 
-def _entry(disclosed: Disclosed, verdict: Allowed, caller: Caller, permit_id: UUID) -> dict[str, Any]:
+def _entry(disclosed: Disclosed, verdict: Allowed, to: Receipt) -> dict[str, Any]:
     row = disclosed.row
     return {
         "id": disclosed.id,
         "onward_referral_id": row.id,
         "case_id": row.case_id,
         "partner_id": row.partner_id,
-        "client_id": caller.client_id,
+        "client_id": to.client_id,
         "what": verdict.what,
         "fields": [*disclosed.fields, *([OTHERS] if disclosed.other_services else [])],
         "hash": disclosed.hash,
@@ -165,7 +208,8 @@ def _entry(disclosed: Disclosed, verdict: Allowed, caller: Caller, permit_id: UU
         "agreement_id": verdict.agreement_id,
         "agreement_version": verdict.agreement_version,
         "consent_ids": [str(id) for id in verdict.consent_ids],
-        "permit_id": permit_id,
+        "permit_id": to.permit_id,
+        "delivery_id": to.delivery_id,
         "safeguarding_id": verdict.safeguarding_id,
         "disclosed_at": disclosed.disclosed_at,
     }

@@ -12,23 +12,30 @@ from sqlalchemy import Row
 from hubkit.db import Tx
 from hubkit.egress import Attempt
 from hubkit.ids import new_id
+from services.partners.actions import amendments
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import mark_sent, refuse
 from services.partners.actions.outgoing import LEASE, Lease, Outgoing, signing_keys
 from services.partners.actions.permits import permits_for, settle_permits
 from services.partners.actions.verification import take_echoes
-from services.partners.model import GATED, SENT, VERIFICATION
+from services.partners.model import FULL, GATED, SENT, THIN, VERIFICATION, GateResult
 from services.partners.policy import breaker, retry
 from services.partners.store import deliveries, endpoints
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a leased delivery; without an attempt it was never sent, and asks for a new permit."""
+    """What became of a leased delivery; without an attempt it was never sent, and asks for a new permit.
+
+    `payload` is what the attempt carried. `because` says why it was thin where the agreement says full, or why there
+    was no attempt; a delivery that was not sent without a reason is claimed again at once.
+    """
 
     outgoing: Outgoing
     started_at: datetime
     attempt: Attempt | None
+    payload: str = THIN
+    because: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -65,20 +72,21 @@ async def claim(
     lease = Lease(new_id(), began)
     leased = await deliveries.lease(tx, allowed, lease.token, tx.now + LEASE) if allowed else set()
     used = {allowed[delivery_id].onward_referral_id for delivery_id in leased if allowed[delivery_id].type in GATED}
-    unused = [permit_id for onward_id, permit_id in permits.items() if onward_id not in used]
+    unused = [found.permit_id for onward_id, found in permits.items() if onward_id not in used and found.permit_id]
     if unused:
         await settle_permits(tx, unused)
     claimed = [allowed[delivery_id] for delivery_id in sorted(leased)]
     await _hold_probes(tx, due, claimed)
-    return [
-        lease.outgoing(
-            row._asdict(),
-            due[row.endpoint_id],
-            keys[row.endpoint_id],
-            permits.get(row.onward_referral_id) if row.type in GATED else None,
-        )
-        for row in claimed
-    ]
+    return [_leased(lease, row, due[row.endpoint_id], keys[row.endpoint_id], permits) for row in claimed]
+
+
+def _leased(
+    lease: Lease, row: Row[Any], endpoint: Row[Any], keys: tuple[str, ...], permits: Mapping[UUID, GateResult]
+) -> Outgoing:
+    found = permits.get(row.onward_referral_id) if row.type in GATED else None
+    if found is None:
+        return lease.outgoing(row._asdict(), endpoint, keys, None)
+    return lease.outgoing(row._asdict(), endpoint, keys, found.permit_id, found.portion)
 
 
 def _shares(
@@ -104,8 +112,8 @@ def _one_for_each(candidates: Sequence[Row[Any]]) -> list[Row[Any]]:
     return list({(row.onward_referral_id, row.type in GATED or row.type): row for row in reversed(candidates)}.values())
 
 
-async def _permits(tx: Tx, deps: Deps, candidates: Sequence[Row[Any]]) -> dict[UUID, UUID]:
-    """Ask the gate for what tells of a person; return the permits by onward referral. Refusals take effect here."""
+async def _permits(tx: Tx, deps: Deps, candidates: Sequence[Row[Any]]) -> dict[UUID, GateResult]:
+    """Ask the gate for what tells of a person; return what it allows, by onward referral. Refusals take effect here."""
     asking = [row for row in candidates if row.type in GATED]
     if not asking:
         return {}
@@ -115,11 +123,7 @@ async def _permits(tx: Tx, deps: Deps, candidates: Sequence[Row[Any]]) -> dict[U
     if refused:
         await refuse(tx, deps, {row.onward_referral_id: refused[row.id] for row in asking if row.id in refused})
         await deliveries.stop_each(tx, {key: (reasons or ("refused",))[0] for key, reasons in refused.items()})
-    return {
-        onward_id: answer.permit_id
-        for onward_id, answer in answers.items()
-        if answer.allowed and answer.permit_id is not None
-    }
+    return {id: answer for id, answer in answers.items() if answer.allowed and answer.permit_id is not None}
 
 
 async def _hold_probes(tx: Tx, due: Mapping[UUID, Row[Any]], claimed: Sequence[Row[Any]]) -> None:
@@ -156,14 +160,27 @@ async def record(tx: Tx, deps: Deps, results: Sequence[Result]) -> set[UUID]:
     for result in results:
         delivery = progress[result.outgoing.delivery_id]
         if result.attempt is None:
-            delivery.give_back(result.outgoing, tx.now)
+            delivery.give_back(result.outgoing, tx.now, result.because)
             continue
         delivery.apply(result, tx.now)
         attempts.append(_attempt_row(result, result.attempt, delivery.attempts))
     await deliveries.change_each(tx, [delivery.columns(tx.now) for delivery in progress.values()])
     await deliveries.add_attempts(tx, attempts)
+    await amendments.note_arrivals(tx, _arrived(results))
     await take_echoes(tx, deps, _echoes(results))
     return await _count_for_breakers(tx, results)
+
+
+def _arrived(results: Sequence[Result]) -> dict[UUID, UUID]:
+    """Return the onward referrals of which a disclosure arrived, by the permits under which it did."""
+    return {
+        result.outgoing.permit_id: result.outgoing.onward_referral_id
+        for result in results
+        if result.payload == FULL
+        and result.outgoing.permit_id is not None
+        and result.attempt is not None
+        and result.attempt.ok
+    }
 
 
 def _echoes(results: Sequence[Result]) -> dict[UUID, bytes]:
@@ -188,9 +205,20 @@ class _Progress:
         self.status: int | None = row.last_status
         self.error: str | None = row.last_error
 
-    def give_back(self, outgoing: Outgoing, now: datetime) -> None:
-        if self.lease_token == outgoing.lease_token:
-            self.lease_token, self.due_at = None, now
+    def give_back(self, outgoing: Outgoing, now: datetime, because: str | None) -> None:
+        if self.lease_token != outgoing.lease_token:
+            return
+        self.lease_token, self.due_at = None, now
+        if because is not None and self.state == "queued":
+            self._hold(because, now)
+
+    def _hold(self, because: str, now: datetime) -> None:
+        self.reason = because
+        wait = retry.hold_for(now - self._row.created_at)
+        if wait is None:
+            self.state = "parked"
+        else:
+            self.due_at = now + wait
 
     def apply(self, result: Result, now: datetime) -> None:
         attempt = result.attempt
@@ -245,6 +273,8 @@ def _attempt_row(result: Result, attempt: Attempt, number: int) -> dict[str, Any
         "duration_ms": attempt.duration_ms,
         "status": attempt.status,
         "error_class": attempt.error_class,
+        "payload": result.payload,
+        "thin_because": result.because,
     }
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -18,6 +18,7 @@ from hubkit.ids import new_id
 from hubkit.webhooks import new_secret, new_signing_pair
 from services.partners.actions.deps import Deps
 from services.partners.actions.outgoing import LEASE, seal_keys, wake
+from services.partners.actions.secured import Secured, columns_of
 from services.partners.actions.verification import HELD_BACK, challenge, own_news, verified
 from services.partners.model import TEST, VERIFICATION
 from services.partners.policy import payloads
@@ -28,6 +29,7 @@ MOST_ENDPOINTS = 10
 #: How long the keys before a rotation sign too, so that a partner can change its side without missing anything.
 OVERLAP = timedelta(hours=24)
 _POLL_S = 0.1
+_PLAIN: Final = Secured()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ async def list_endpoints(tx: Tx, caller: Caller) -> Sequence[Row[Any]]:
     return await endpoints.of_partners(tx, [await own_partner(tx, caller)])
 
 
-async def register_endpoint(tx: Tx, deps: Deps, caller: Caller, url: str, types: Sequence[str] | None) -> NewKeys:
+async def register_endpoint(
+    tx: Tx, deps: Deps, caller: Caller, url: str, types: Sequence[str] | None, secured: Secured = _PLAIN
+) -> NewKeys:
     """Register an address for the caller's webhooks, with keys of its own, and send it a challenge.
 
     Parameters
@@ -68,12 +72,13 @@ async def register_endpoint(tx: Tx, deps: Deps, caller: Caller, url: str, types:
     Raises
     ------
     InvalidError
-        When webhooks may not go to `url`.
+        When webhooks may not go to `url`, or cannot be `secured` so (codes as `columns_of`).
     ConflictError
         `too_many_endpoints`.
     """
     partner_id = await own_partner(tx, caller)
     address = await _address(tx, deps, partner_id, url)
+    security = columns_of(deps, secured)
     if await endpoints.count_of(tx, partner_id) >= MOST_ENDPOINTS:
         raise ConflictError(f"A partner has at most {MOST_ENDPOINTS} endpoints", code="too_many_endpoints")
     endpoint_id = new_id()
@@ -86,6 +91,7 @@ async def register_endpoint(tx: Tx, deps: Deps, caller: Caller, url: str, types:
         "status": "pending",
         "public_key": public,
         "keys": seal_keys(deps, endpoint_id, [secret, signing]),
+        **security,
         "window_requests": 0,
         "window_failures": 0,
         "openings": 0,
@@ -120,8 +126,14 @@ async def verify_endpoint(tx: Tx, deps: Deps, caller: Caller, endpoint_id: UUID,
     return await _own(tx, caller, endpoint_id)
 
 
-async def change_endpoint(
-    db: Database, deps: Deps, caller: Caller, endpoint_id: UUID, url: str, types: Sequence[str] | None
+async def change_endpoint(  # noqa: PLR0913 - what a partner says of an endpoint
+    db: Database,
+    deps: Deps,
+    caller: Caller,
+    endpoint_id: UUID,
+    url: str,
+    types: Sequence[str] | None,
+    secured: Secured = _PLAIN,
 ) -> Row[Any]:
     """Change where an endpoint is and what it is told. Another URL must be verified again before it is told anything.
 
@@ -132,12 +144,13 @@ async def change_endpoint(
     NotFoundError
         When it is not the caller's.
     InvalidError
-        When webhooks may not go to `url`.
+        As `register_endpoint`.
     """
+    security = columns_of(deps, secured)
     async with db.transaction() as tx:
         row = await _own_with_challenge(tx, caller, endpoint_id)
         address = await _address(tx, deps, row.partner_id, url)
-        values: dict[str, Any] = {"types": _types(types), "changed_at": tx.now}
+        values: dict[str, Any] = {"types": _types(types), "changed_at": tx.now, **security}
         moved = address != row.url
         if moved:
             values |= {"url": address, "status": "pending", "reason": None, "verified_at": None}

@@ -10,7 +10,7 @@ from services.partners.actions import deliveries
 from services.partners.actions.ask import ask_gate
 from services.partners.actions.deliveries import Notice, Queued
 from services.partners.actions.deps import Deps
-from services.partners.actions.permits import write_permits
+from services.partners.actions.permits import portion, write_permits
 from services.partners.model import Onward
 from services.partners.policy.gate import Allowed, Verdict
 from services.partners.store import cases
@@ -53,7 +53,16 @@ async def queue_gated(
     rows, verdicts = asked
     permits = write_permits(tx, rows, verdicts)
     notices = [
-        Notice(row.id, row.partner_id, type, row.kind, urgent, permits[row.id]["id"], number=numbers.get(row.id, 0))
+        Notice(
+            row.id,
+            row.partner_id,
+            type,
+            row.kind,
+            urgent,
+            permits[row.id]["id"],
+            number=numbers.get(row.id, 0),
+            portion=portion(row, verdicts[row.id]),
+        )
         for row in rows
     ]
     queued = await deliveries.enqueue(tx, deps, notices)

@@ -1,4 +1,7 @@
-"""A delivery on its way out: leased, with all that a sender needs, so that sending asks the database nothing."""
+"""A delivery on its way out: leased, with all that a sender needs, so that sending asks the database nothing.
+
+One that is to carry a disclosure is the exception: `carry.py` asks and records it for each attempt.
+"""
 
 import logging
 import time
@@ -14,6 +17,7 @@ from sqlalchemy import Row
 from hubkit.crypto import CryptoError
 from hubkit.db import Tx
 from services.partners.actions.deps import Deps
+from services.partners.model import CARRYING, Portion
 
 #: As long as a permit: nobody else takes the delivery before both are over.
 LEASE = timedelta(seconds=20)
@@ -33,6 +37,7 @@ class Outgoing:
 
     `start_by` is on the monotonic clock, counted from before the permit was asked for. `is_probe` means that the
     endpoint's breaker is open and this attempt decides whether it closes; `is_watched` that it has begun to count.
+    With a `portion` it is to carry what is disclosed, encrypted with the endpoint's `encryption_key` (a public JWK).
     """
 
     delivery_id: UUID
@@ -48,6 +53,9 @@ class Outgoing:
     traceparent: str | None = None
     is_probe: bool = False
     is_watched: bool = False
+    portion: Portion | None = None
+    encryption_key: Mapping[str, str] | None = None
+    mutual_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,12 @@ class Lease:
     began: float
 
     def outgoing(
-        self, delivery: Mapping[str, Any], endpoint: Row[Any], keys: tuple[str, ...], permit_id: UUID | None
+        self,
+        delivery: Mapping[str, Any],
+        endpoint: Row[Any],
+        keys: tuple[str, ...],
+        permit_id: UUID | None,
+        portion: Portion | None = None,
     ) -> Outgoing:
         """Return a delivery of this lease, from its row and the row of its endpoint."""
         return Outgoing(
@@ -78,6 +91,9 @@ class Lease:
             traceparent=delivery["traceparent"],
             is_probe=endpoint.openings > 0,
             is_watched=endpoint.window_from is not None,
+            portion=portion if delivery["type"] in CARRYING else None,
+            encryption_key=endpoint.encryption_key,
+            mutual_tls=endpoint.mutual_tls,
         )
 
 

@@ -9,7 +9,7 @@ from hubkit.db import Tx
 from hubkit.ids import new_id
 from services.partners.actions.ask import Asked, ask_gate
 from services.partners.actions.deps import Deps
-from services.partners.model import GateResult, Onward, Status
+from services.partners.model import FULL, GateResult, Onward, Portion, Status
 from services.partners.policy.gate import Allowed, Refused, Verdict
 from services.partners.policy.transitions import OPEN_TO_PARTNER, TAKEN_BACK
 from services.partners.store import cases, onward
@@ -25,7 +25,15 @@ async def permits_for(tx: Tx, deps: Deps, onward_ids: Sequence[UUID]) -> dict[UU
     """
     asked, verdicts = await verdicts_for(tx, deps, onward_ids)
     permits = await issue(tx, asked, verdicts)
-    return {id: _result(verdict, permits.get(id)) for id, verdict in verdicts.items()}
+    rows = {row.id: row for row in asked}
+    return {id: _result(verdict, permits.get(id), rows.get(id)) for id, verdict in verdicts.items()}
+
+
+def portion(row: Onward, verdict: Verdict) -> Portion | None:
+    """Return what a webhook about an onward referral is to carry; None where the agreement says a link alone."""
+    if isinstance(verdict, Allowed) and verdict.delivery == FULL:
+        return Portion(row.referral_id, verdict.fields)
+    return None
 
 
 async def verdicts_for(tx: Tx, deps: Deps, onward_ids: Collection[UUID]) -> tuple[list[Onward], dict[UUID, Verdict]]:
@@ -83,7 +91,8 @@ def _closed(row: Onward) -> Refused:
     return Refused(told or (str(row.status),))
 
 
-def _result(verdict: Verdict, permit_id: UUID | None) -> GateResult:
+def _result(verdict: Verdict, permit_id: UUID | None, row: Onward | None) -> GateResult:
     if isinstance(verdict, Allowed):
-        return GateResult(allowed=True, permit_id=permit_id)
+        carried = portion(row, verdict) if row is not None else None
+        return GateResult(allowed=True, permit_id=permit_id, portion=carried)
     return GateResult(allowed=False, reasons=verdict.reasons)

@@ -54,7 +54,7 @@ class Passage:
     """One release of data of a case, or one that was withheld, with the reasons in the hub's words.
 
     `acknowledgement` is what its partner is asked since the person took it back, `safeguarding` the decision that it
-    went out on without consent.
+    went out on without consent, `delivery_id` the webhook that carried it.
     """
 
     id: UUID
@@ -68,6 +68,7 @@ class Passage:
     onward_referral_id: UUID | None
     acknowledgement: Acknowledgement | None = None
     safeguarding: Any = None
+    delivery_id: UUID | None = None
 
     @property
     def reason(self) -> str | None:
@@ -164,6 +165,7 @@ def _released(disclosure: Any, row: Onward, known: _Known) -> Passage:
         reasons=(),
         at=disclosure.disclosed_at,
         onward_referral_id=row.id,
+        delivery_id=disclosure.delivery_id,
     )
 
 

@@ -1,7 +1,7 @@
 """What partners read and answer, and how staff take it back."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
@@ -12,17 +12,18 @@ from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import etag, if_match_version, new_router
 from services.partners.actions import answers, disclose, onward
 from services.partners.api.common import Cursor, database, dependencies, no_fields, page, position
-from services.partners.model import REASONS, Onward, Status
+from services.partners.model import REASONS, Status
 from services.partners.schemas.onward import (
     ActionBody,
     Actions,
     Close,
     Coded,
     Decline,
-    DisclosureBody,
     OnwardDetail,
     OnwardSummary,
     Recall,
+    detail,
+    summary,
 )
 
 router = new_router("/v1/onward-referrals", tags=["onward referrals"])
@@ -42,7 +43,7 @@ async def list_onward_referrals(
     after = position(request, caller, "onward", cursor)
     async with database(request).reading() as tx:
         rows = await answers.list_onward(tx, caller, status=status, after=after, limit=limit + 1)
-    return page(request, caller, "onward", rows, limit, _summary)
+    return page(request, caller, "onward", rows, limit, summary)
 
 
 @router.get("/{onward_referral_id}")
@@ -52,8 +53,7 @@ async def read_onward_referral(
     """Read one: discloses the fields that the gate allows at this moment, and records it."""
     found = await disclose.read_onward_referral(database(request), dependencies(request), caller, onward_referral_id)
     response.headers["ETag"] = etag(found.row.version)
-    disclosure = DisclosureBody.model_validate(found)
-    return OnwardDetail(**_parts(found.row), other_services=found.other_services, disclosure=disclosure)
+    return detail(found.row, found, found.other_services)
 
 
 @router.get("/{onward_referral_id}/actions")
@@ -75,7 +75,7 @@ async def receive(request: Request, response: Response, caller: Writer, onward_r
     async with database(request).transaction() as tx:
         row = await answers.receive(tx, caller, onward_referral_id)
     response.headers["ETag"] = etag(row.version)
-    return _summary(row)
+    return summary(row)
 
 
 @router.post("/{onward_referral_id}/accept", dependencies=[Depends(no_fields)])
@@ -124,7 +124,7 @@ async def recall(
     async with database(request).transaction() as tx:
         row = await onward.recall_one(tx, dependencies(request), onward_referral_id, body.reason)
     response.headers["ETag"] = etag(row.version)
-    return _summary(row)
+    return summary(row)
 
 
 async def _answer(
@@ -133,27 +133,8 @@ async def _answer(
     async with database(request).transaction() as tx:
         row = await answers.answer(tx, caller, onward_referral_id, given)
     response.headers["ETag"] = etag(row.version)
-    return _summary(row)
-
-
-def _summary(row: Onward) -> OnwardSummary:
-    return OnwardSummary(**_parts(row))
+    return summary(row)
 
 
 def _coded(codes: Iterable[str]) -> list[Coded]:
     return [Coded(code=code, text=REASONS.get(code, code.replace("_", " "))) for code in codes]
-
-
-def _parts(row: Onward) -> dict[str, Any]:
-    path = f"/v1/onward-referrals/{row.id}"
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "status": str(row.status),
-        "version": row.version,
-        "reasons": row.reasons,
-        "outcome": row.outcome,
-        "sent_at": row.sent_at,
-        "changed_at": row.changed_at,
-        "links": {"self": path, "actions": f"{path}/actions"},
-    }

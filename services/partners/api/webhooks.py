@@ -10,6 +10,7 @@ from hubkit.fields import Id, Instant
 from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import new_router
 from services.partners.actions import deliveries, endpoints
+from services.partners.actions.secured import Secured
 from services.partners.api.common import Cursor, database, dependencies, no_fields, page, position
 from services.partners.model import ENDPOINT_TYPES, Sought
 from services.partners.schemas.webhooks import (
@@ -40,7 +41,9 @@ async def register(request: Request, response: Response, caller: Manager, body: 
     `{"challenge": …}`; or post the challenge to `verify`.
     """
     async with database(request).transaction() as tx:
-        made = await endpoints.register_endpoint(tx, dependencies(request), caller, body.url, body.types)
+        made = await endpoints.register_endpoint(
+            tx, dependencies(request), caller, body.url, body.types, _secured(body)
+        )
     response.headers["location"] = f"/v1/webhook-endpoints/{made.endpoint.id}"
     return EndpointWithSecret(secret=made.secret, **_endpoint(made.endpoint))
 
@@ -55,9 +58,13 @@ async def list_endpoints(request: Request, caller: Manager) -> Page[Endpoint]:
 
 @router.put("/webhook-endpoints/{endpoint_id}", summary="Change a webhook endpoint")
 async def change(request: Request, caller: Manager, endpoint_id: Id, body: EndpointRequest) -> Endpoint:
-    """Change URL and types. Another URL must be verified again; from this answer on nothing goes to the old one."""
+    """Change what was registered: what is not given is not kept. Another URL must be verified again.
+
+    From this answer on nothing goes to the old one. What is on its way may still be encrypted with the key before: keep
+    its private part for a minute.
+    """
     row = await endpoints.change_endpoint(
-        database(request), dependencies(request), caller, endpoint_id, body.url, body.types
+        database(request), dependencies(request), caller, endpoint_id, body.url, body.types, _secured(body)
     )
     return Endpoint(**_endpoint(row))
 
@@ -186,8 +193,15 @@ async def replay(request: Request, caller: Manager, delivery_id: Id) -> Delivery
     return _delivery(row)
 
 
+def _secured(body: EndpointRequest) -> Secured:
+    return Secured(body.encryption_key, body.mutual_tls)
+
+
 def _endpoint(row: Row[Any]) -> dict[str, Any]:
-    shown = ("id", "url", "types", "status", "reason", "verified_at", "public_key", "created_at")
+    shown = (
+        "id", "url", "types", "status", "reason", "verified_at", "public_key", "encryption_key", "mutual_tls",
+        "created_at",
+    )  # fmt: skip
     until = row.previous_until if row.previous_keys is not None else None
     return {**{name: getattr(row, name) for name in shown}, "previous_keys_sign_until": until}
 

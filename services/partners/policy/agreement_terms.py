@@ -12,8 +12,8 @@ from uuid import UUID
 
 from hubkit.contracts.codes import DATA_CATEGORIES
 from hubkit.errors import FieldError
+from services.partners.model import THIN
 
-THIN: Final = "thin"
 ONWARD: Final = "hub_to_partner"
 #: Categories that may tell of health, sex life or other special category data.
 _SPECIAL: Final = frozenset({"needs", "risk", "narrative"})
@@ -25,6 +25,9 @@ class Terms:
 
     `purposes` are kinds of support. `fields` are those of the data categories that may go out; None: all of them.
     `parties` and `sign_off` are JSON objects as the schemas have them. What is None was not stated.
+    `children_high_privacy` is a statement for the data protection officer, which nothing decides on: the Data Sharing
+    Code wants an agreement to say it (reference `domain.md`, section 4), and no rule is drawn from it. What a partner
+    is given of a child is decided by purpose, fields and consent, as for everybody, and by `protections.is_child`.
     """
 
     parties: tuple[Mapping[str, Any], ...] = ()

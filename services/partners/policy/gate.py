@@ -23,6 +23,7 @@ from typing import Final
 from uuid import UUID
 
 from hubkit.contracts.codes import DATA_CATEGORIES
+from services.partners.model import THIN
 from services.partners.policy import consent
 from services.partners.policy.consent import Consent as Consent
 from services.partners.policy.protections import (
@@ -59,7 +60,7 @@ SAFEGUARDING: Final = "safeguarding"
 class Agreement:
     """A data sharing agreement with the partner, for the hop. Both dates are local and inclusive.
 
-    `fields` are those of the data categories that may go out; None: all of them.
+    `fields` are those of the data categories that may go out; None: all of them. `delivery` is thin or full.
     """
 
     id: UUID
@@ -72,6 +73,7 @@ class Agreement:
     starts_on: date
     ends_on: date | None
     fields: frozenset[str] | None = None
+    delivery: str = THIN
 
     def may_give(self, field: str) -> bool:
         """Return whether a field of a category that it covers may go out."""
@@ -137,7 +139,8 @@ class Allowed:
     """Yes, for exactly these fields, on this basis, under this agreement and these consents.
 
     `what` is the hub's word for what is shared: case_data or referral_data. Where a safeguarding decision stands in the
-    place of an agreement, its id is the agreement's, at version 0.
+    place of an agreement, its id is the agreement's, at version 0. `delivery` is what the agreement says of webhooks;
+    thin where there is none.
     """
 
     fields: tuple[str, ...]
@@ -147,6 +150,7 @@ class Allowed:
     consent_ids: tuple[UUID, ...]
     what: str = "case_data"
     safeguarding_id: UUID | None = None
+    delivery: str = THIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,15 @@ def decide(question: Question) -> Verdict:
         return Refused(_nothing_left(withheld))
     agreement = terms.agreement
     consent_ids = tuple(each.id for each in terms.consents)
-    return Allowed(fields, terms.basis, agreement.id, agreement.version, consent_ids, question.shares)
+    return Allowed(
+        fields,
+        terms.basis,
+        agreement.id,
+        agreement.version,
+        consent_ids,
+        question.shares,
+        delivery=agreement.delivery,
+    )
 
 
 def explain(question: Question) -> Explanation:
@@ -224,7 +236,9 @@ def _on_safeguarding(question: Question, ground: Safeguarding) -> Verdict:
     under = min(in_force, key=lambda each: _preference(each, question), default=None)
     if under is None:
         return Allowed(fields, SAFEGUARDING, ground.id, 0, (), safeguarding_id=ground.id)
-    return Allowed(fields, SAFEGUARDING, under.id, under.version, (), safeguarding_id=ground.id)
+    return Allowed(
+        fields, SAFEGUARDING, under.id, under.version, (), safeguarding_id=ground.id, delivery=under.delivery
+    )
 
 
 def _terms(question: Question) -> _Terms | None:

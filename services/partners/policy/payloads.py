@@ -1,4 +1,4 @@
-"""The payloads that partners receive: thin, so that what they say of a person is nothing.
+"""The payloads that partners receive: thin, so that what they say of a person is nothing, but for what is encrypted.
 
 `schemas/events.py` describes each of them for the catalogue.
 """
@@ -41,6 +41,13 @@ def onward(
         data["acknowledge_by"] = acknowledge_by
         data["links"]["acknowledgement"] = f"{link}/withdrawal-acknowledgement"
     return _payload(type, now, data)
+
+
+def with_disclosure(body: bytes, disclosure: str) -> bytes:
+    """Return a thin payload with what is disclosed in it, which is compact JWE."""
+    document = orjson.loads(body)
+    document["data"]["disclosure"] = disclosure
+    return orjson.dumps(document)
 
 
 def verification(type: str, now: datetime, endpoint_id: UUID, challenge: str, public_url: str) -> bytes:

@@ -11,6 +11,10 @@ URGENT_STEPS_S = (1, 30, 300, *STEPS_S[3:])
 #: However long an endpoint asks us to wait, it cannot hold a referral back for longer than this.
 MAX_RETRY_AFTER_S = 3600.0
 _SPREAD = 0.2
+#: How long a delivery that waits for intake is held at a time: a quarter of its age, within these.
+_HOLD = (timedelta(seconds=5), timedelta(minutes=1))
+#: After this it is parked: the longest that a failing endpoint is tried.
+_LONGEST_HOLD = timedelta(seconds=sum(STEPS_S))
 
 
 def is_gone(status: int | None) -> bool:
@@ -46,6 +50,15 @@ def delay_after(
     seconds = steps[max(0, attempts - 1)] * (1 - _SPREAD + 2 * _SPREAD * spread)
     asked = min(retry_after_s or 0.0, MAX_RETRY_AFTER_S)
     return timedelta(seconds=max(seconds, asked))
+
+
+def hold_for(age: timedelta) -> timedelta | None:
+    """Return how long a delivery of this age waits that could not be made whole, or None when it has waited enough.
+
+    It costs no attempt: nothing was sent.
+    """
+    shortest, longest = _HOLD
+    return None if age >= _LONGEST_HOLD else min(longest, max(shortest, age / 4))
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

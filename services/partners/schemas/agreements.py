@@ -51,7 +51,9 @@ class AgreementTerms(StrictModel):
     `purpose` and `benefit` are words; `purposes` kinds of support. `fields` are those of the data categories that may
     go out, null for all of them. `access` says who may see the data, `rights` how people's rights are met and
     `transparency` how they are told. Without `crimes_excluded` it is for every crime. Dates are local and inclusive;
-    `ends_on` null means open-ended. `delivery` thin: a webhook carries a link alone.
+    `ends_on` null means open-ended. `delivery` thin: a webhook carries a link alone; full: `onward_referral.sent` and
+    `.amended` carry what is disclosed, encrypted with the key of the partner's endpoint. `children_high_privacy` is a
+    statement that nothing decides on.
     """
 
     parties: Annotated[tuple[Party, ...], BY_VALUE, Field(max_length=50)] = ()

@@ -19,7 +19,8 @@ class AmendmentBody(Answered):
 class ReceiptBody(Answered):
     """One reading: which fields were answered on what basis, and the hash of what was answered; never the values.
 
-    `hash` is that of the disclosure, so that both sides can show that they speak of the same content.
+    So is what a webhook carried, with its id as `delivery_id`, whether or not it arrived. `hash` is that of the
+    disclosure, so that both sides can show that they speak of the same content.
     """
 
     id: UUID
@@ -30,3 +31,4 @@ class ReceiptBody(Answered):
     agreement_id: UUID
     agreement_version: int
     referral_version: int
+    delivery_id: UUID | None

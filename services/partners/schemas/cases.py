@@ -62,7 +62,7 @@ class PassageBody(Answered):
     """One release of data of a case, or one that was withheld. `reasons` are the hub's own words.
 
     `acknowledgement` is what the partner is asked since the person took it back; `safeguarding` the decision on which
-    it went out without consent.
+    it went out without consent. `delivery_id` is the webhook that carried it, null where the partner read it.
     """
 
     id: UUID
@@ -75,6 +75,7 @@ class PassageBody(Answered):
     reasons: tuple[str, ...]
     at: datetime
     onward_referral_id: UUID | None
+    delivery_id: UUID | None
     acknowledgement: AcknowledgementBody | None
     safeguarding: SafeguardingRef | None
 

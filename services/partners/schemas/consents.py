@@ -99,13 +99,14 @@ class ConsentBody(Answered):
 
 
 class PastDisclosure(Answered):
-    """Which fields had gone to whom."""
+    """Which fields had gone to whom. `delivery_id` is the webhook that carried them, null where they were read."""
 
     id: UUID
     onward_referral_id: UUID
     partner_id: UUID
     disclosed_at: datetime
     fields: tuple[str, ...]
+    delivery_id: UUID | None
 
 
 class PastDelivery(Answered):

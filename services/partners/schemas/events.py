@@ -26,6 +26,16 @@ class ReferralData(BaseModel):
     links: ReferralLinks
 
 
+class SentData(ReferralData):
+    """Which referral it is. `disclosure` is there where the agreement with you says full.
+
+    It is compact JWE (`ECDH-ES+A256KW` or `RSA-OAEP-256`, with `A256GCM`) for your endpoint's `encryption_key`, whose
+    `kid` it names. Decrypted it is what `GET /v1/onward-referrals/{id}` answers, as it stood when this was sent.
+    """
+
+    disclosure: str | None = None
+
+
 class WithdrawnLinks(ReferralLinks):
     """Also where to say what you did with the data, where you had received any."""
 
@@ -72,7 +82,7 @@ class ReferralSent(BaseModel):
 
     type: Literal["onward_referral.sent"]
     timestamp: AwareDatetime
-    data: ReferralData
+    data: SentData
 
 
 class ReferralWithdrawn(BaseModel):
@@ -94,6 +104,10 @@ class NumberedData(ReferralData):
     number: int | None = None
 
 
+class AmendedData(NumberedData, SentData):
+    """Which referral it is, with the `number` of the amendment, and the `disclosure` as in `onward_referral.sent`."""
+
+
 class ReferralAmended(BaseModel):
     """Something that you have read of this referral has changed: read it again."""
 
@@ -101,7 +115,7 @@ class ReferralAmended(BaseModel):
 
     type: Literal["onward_referral.amended"]
     timestamp: AwareDatetime
-    data: NumberedData
+    data: AmendedData
 
 
 class ReferralReminder(BaseModel):

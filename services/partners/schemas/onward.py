@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from hubkit.fields import StrictModel, code_of
-from services.partners.model import DECLINE_REASONS, OUTCOMES, RECALL_REASONS
+from services.partners.model import DECLINE_REASONS, OUTCOMES, RECALL_REASONS, Onward
 from services.partners.schemas.base import Answered, Distinct
 
 
@@ -64,6 +64,33 @@ class OnwardDetail(OnwardSummary):
 
     other_services: tuple[str, ...]
     disclosure: DisclosureBody
+
+
+def summary(row: Onward) -> OnwardSummary:
+    """Return an onward referral as its partner and the hub see it."""
+    return OnwardSummary(**_parts(row))
+
+
+def detail(row: Onward, disclosed: object, other_services: tuple[str, ...]) -> OnwardDetail:
+    """Return an onward referral with what is disclosed, which has the attributes of `DisclosureBody`."""
+    return OnwardDetail(
+        **_parts(row), other_services=other_services, disclosure=DisclosureBody.model_validate(disclosed)
+    )
+
+
+def _parts(row: Onward) -> dict[str, Any]:
+    path = f"/v1/onward-referrals/{row.id}"
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "status": str(row.status),
+        "version": row.version,
+        "reasons": row.reasons,
+        "outcome": row.outcome,
+        "sent_at": row.sent_at,
+        "changed_at": row.changed_at,
+        "links": {"self": path, "actions": f"{path}/actions"},
+    }
 
 
 class Coded(Answered):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 
 from hubkit.db import Tx, table_of
 from services.partners.policy.amendments import Content, Known
@@ -76,7 +76,7 @@ async def add(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 async def mark_fetched(tx: Tx, onward_id: UUID, referral_version: int, assessment_version: int) -> None:
-    """Note that a partner has read what it was told of, up to these versions."""
+    """Note that a partner has what it was told of, up to these versions."""
     statement = update(Amendment).where(
         _amendment.onward_referral_id == onward_id,
         _amendment.fetched_at.is_(None),
@@ -84,6 +84,16 @@ async def mark_fetched(tx: Tx, onward_id: UUID, referral_version: int, assessmen
         _amendment.assessment_version <= assessment_version,
     )
     await tx.run(statement.values(fetched_at=tx.now))
+
+
+async def carried(tx: Tx, onward_by_permit: Mapping[UUID, UUID]) -> Sequence[Row[Any]]:
+    """Return the onward referrals and versions of what webhooks carried under these permits, by onward referral."""
+    columns = (_disclosure.onward_referral_id, _disclosure.referral_version, _disclosure.assessment_version)
+    query = select(*columns).where(
+        tx.among(_disclosure.onward_referral_id, set(onward_by_permit.values())),
+        tx.among(_disclosure.permit_id, onward_by_permit),
+    )
+    return await tx.rows(query.order_by(_disclosure.onward_referral_id, _disclosure.id))
 
 
 async def amendments_of(tx: Tx, onward_id: UUID, after: UUID | None, limit: int) -> list[Amendment]:

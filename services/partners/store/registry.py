@@ -47,6 +47,7 @@ async def share_partners(
         _agreement.ends_on,
         _agreement.hops,
         _agreement.fields,
+        _agreement.delivery,
         _service.id.label("service_id"),
         _service.shares,
     )
@@ -82,6 +83,7 @@ async def share_partners(
             row.starts_on,
             row.ends_on,
             frozenset(row.fields) if row.fields is not None else None,
+            row.delivery,
         )
         found[row.partner_id] = replace(known, agreements=(*known.agreements, agreement))
     return found, shares

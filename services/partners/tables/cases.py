@@ -123,7 +123,7 @@ class Disclosure(Base, table=True):
 
     `what` is the hub's word for it: case_data or referral_data. With `safeguarding_id` it stands on that decision,
     which also takes the agreement's place where none is in force. `assessment_version` is the version of the case whose
-    assessment went out; 0 for none.
+    assessment went out; 0 for none. `delivery_id` is the webhook that carried it, null where the partner read it.
     """
 
     __tablename__ = "disclosure"
@@ -145,6 +145,7 @@ class Disclosure(Base, table=True):
     agreement_version: int
     consent_ids: list[str] = Field(sa_column=Column(CODES, nullable=False))
     permit_id: UUID
+    delivery_id: UUID | None = None
     safeguarding_id: UUID | None = None
     referral_version: int
     assessment_version: int = Field(0, sa_column_kwargs={"server_default": "0"})

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint, Uuid, false, text
 from sqlmodel import Field
 
-from services.partners.tables.base import CODES, Base
+from services.partners.tables.base import CODES, NULLABLE_CODES, Base
 
 
 class Endpoint(Base, table=True):
@@ -15,7 +15,8 @@ class Endpoint(Base, table=True):
     `types` null means all. `keys` and `previous_keys` are sealed JSON of the `whsec_` and `whsk_` keys; the previous
     ones sign too until `previous_until`. `status` is pending until the endpoint has answered its `challenge`, then
     active, paused or deleted; `verified_at` is when it last answered. While `openings` is above 0 the breaker is open:
-    nothing is sent before `open_until`, and then one probe.
+    nothing is sent before `open_until`, and then one probe. `encryption_key` is a public JWK in its normal form;
+    with `mutual_tls` the hub presents its certificate.
     """
 
     __tablename__ = "endpoint"
@@ -38,6 +39,8 @@ class Endpoint(Base, table=True):
     window_failures: int = 0
     openings: int = 0
     open_until: datetime | None = None
+    encryption_key: dict[str, str] | None = Field(None, sa_column=Column(NULLABLE_CODES))
+    mutual_tls: bool = Field(False, sa_column_kwargs={"server_default": false()})
     created_at: datetime
     changed_at: datetime
 
@@ -50,6 +53,7 @@ class Delivery(Base, table=True):
 
     A queued delivery may be claimed from `due_at` on. A claim sets `lease_token` and moves `due_at` to the end of the
     lease, so that a delivery whose sender died comes back by itself; only the holder of the token may write a failure.
+    `body` is always the thin one: what a full attempt carries beside it is made afresh for each, and never stored.
     `attempts` counts all that were ever made, `failures` those since it was last queued afresh. `number` tells news of
     one type apart that comes more than once.
     """
@@ -96,7 +100,10 @@ class Delivery(Base, table=True):
 
 
 class Attempt(Base, table=True):
-    """One attempt and what became of it; never changed. What the partner answered is not kept: it may hold anything."""
+    """One attempt and what became of it; never changed. What the partner answered is not kept: it may hold anything.
+
+    `payload` is thin or full; `thin_because` says why it was thin where the agreement says full.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_delivery", "delivery_id"),)
@@ -109,3 +116,5 @@ class Attempt(Base, table=True):
     duration_ms: int
     status: int | None = None
     error_class: str = Field(max_length=16)
+    payload: str = Field("thin", max_length=8, sa_column_kwargs={"server_default": "thin"})
+    thin_because: str | None = Field(None, max_length=24)

@@ -1,6 +1,7 @@
 """A partners database with people to refer, partners to tell, and receivers that behave or do not."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from services.partners.actions.deps import Deps
 from services.partners.actions.directory import Offer, store_services
 from services.partners.actions.endpoints import NewKeys, register_endpoint
 from services.partners.actions.permits import verdicts_for, write_permits
+from services.partners.actions.secured import Secured
 from services.partners.jobs import Dispatcher
 from services.partners.model import SENT
 from services.partners.store.cases import add_permits
@@ -156,9 +158,11 @@ class World:
         await until(stand)
 
 
-async def register_verified(tx: Tx, deps: Deps, caller: Caller, url: str, types: Sequence[str] | None) -> NewKeys:
+async def register_verified(
+    tx: Tx, deps: Deps, caller: Caller, url: str, types: Sequence[str] | None, secured: Secured | None = None
+) -> NewKeys:
     """Register an endpoint as if it had answered its challenge, without a trace of one."""
-    made = await register_endpoint(tx, deps, caller, url, types)
+    made = await register_endpoint(tx, deps, caller, url, types, secured or Secured())
     news, table = table_of(Delivery), table_of(Endpoint)
     await tx.run(news.delete().where(news.c.endpoint_id == made.endpoint.id))
     await tx.run(table.update().where(table.c.id == made.endpoint.id).values(status="active"))
@@ -250,17 +254,17 @@ def status(code: int, **headers: str) -> Answer:
 
 
 @asynccontextmanager
-async def receiving(answer: Answer):  # type: ignore[no-untyped-def]
+async def receiving(answer: Answer, tls: ssl.SSLContext | None = None):  # type: ignore[no-untyped-def]
     """Run a receiver on a local port."""
     receiver = Receiver(answer)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
-    receiver.url = f"http://127.0.0.1:{port}/hook"
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/hook"
     try:
         yield receiver
     finally:

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import orjson
 import pytest
+from joserfc.jwk import ECKey
 from sqlalchemy import update
 
 from hubkit.auth import InternalIssuer, InternalVerifier, new_signing_key
@@ -20,6 +21,8 @@ from services.partners.api.webhooks import router
 from services.partners.tables.delivery import Delivery, Endpoint
 from tests.services.partners.delivery_support import World, dispatching, open_world, receiving, status, until
 
+PAIR = ECKey.generate_key("P-256")
+PUBLIC: dict[str, Any] = PAIR.as_dict(private=False) | {"kid": "k1", "use": "enc"}
 ISSUER = InternalIssuer("gateway", new_signing_key(prefix="gateway-"))
 
 
@@ -119,6 +122,69 @@ async def test_a_url_that_must_not_be_called_is_refused_with_its_place(client: C
 async def test_fields_that_belong_to_the_hub_are_refused(client: Client, extra: dict[str, str]) -> None:
     body = {"url": "http://127.0.0.1:9/hook", **extra}
     assert (await client.call("POST", "/v1/webhook-endpoints", body)).status_code == 422
+
+
+async def test_an_encryption_key_is_kept_in_its_normal_form_and_replaced_or_dropped_by_a_change(client: Client) -> None:
+    made = await client.register()
+    assert (made["encryption_key"], made["mutual_tls"]) == (None, False)
+    path = f"/v1/webhook-endpoints/{made['id']}"
+    body = {"url": made["url"], "encryption_key": PUBLIC | {"x5c": ["MIIB"]}}
+    changed = (await client.call("PUT", path, body)).json()
+    assert changed["encryption_key"] == PUBLIC | {"alg": "ECDH-ES+A256KW"}
+    assert changed["status"] == "pending"
+    (row,) = await client.world.endpoints()
+    assert row.encryption_key == changed["encryption_key"]
+    answer = await client.call("POST", "/v1/webhook-endpoints", body | {"url": "http://127.0.0.1:9/other"})
+    assert (answer.status_code, answer.json()["encryption_key"]) == (201, changed["encryption_key"])
+    assert (await client.call("PUT", path, {"url": made["url"]})).json()["encryption_key"] is None
+
+
+async def test_a_private_key_is_refused_kept_nowhere_and_not_repeated(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await client.register()
+    private = PAIR.as_dict(private=True) | {"kid": "k1", "use": "enc"}
+    body = {"url": "http://127.0.0.1:9/hook", "encryption_key": private}
+    for method, path in (("POST", "/v1/webhook-endpoints"), ("PUT", f"/v1/webhook-endpoints/{made['id']}")):
+        answer = await client.call(method, path, body)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+        [fault] = answer.json()["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/encryption_key", "private_key")
+        assert private["d"] not in answer.text + caplog.text
+    (row,) = await client.world.endpoints()
+    assert row.encryption_key is None
+    # A body that is wrong elsewhere too says nothing of the key either.
+    answer = await client.call("POST", "/v1/webhook-endpoints", body | {"surplus": 1})
+    assert answer.status_code == 422
+    assert private["d"] not in answer.text + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "pointer", "code"),
+    [
+        ({"use": "sig"}, "/encryption_key/use", "use_not_enc"),
+        ({"kid": None}, "/encryption_key/kid", "key_id_missing"),
+        ({"crv": "secp256k1"}, "/encryption_key/kty", "key_type_not_allowed"),
+    ],
+)
+async def test_another_key_is_refused_with_its_place(
+    client: Client, key: dict[str, Any], pointer: str, code: str
+) -> None:
+    body = {"url": "http://127.0.0.1:9/hook", "encryption_key": PUBLIC | key}
+    answer = await client.call("POST", "/v1/webhook-endpoints", body)
+    assert answer.status_code == 422
+    assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [(pointer, code)]
+    assert await client.world.endpoints() == []
+
+
+async def test_mutual_tls_is_refused_while_the_hub_has_no_certificate(client: Client) -> None:
+    body = {"url": "http://127.0.0.1:9/hook", "mutual_tls": True}
+    answer = await client.call("POST", "/v1/webhook-endpoints", body)
+    assert answer.status_code == 422
+    assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [
+        ("/mutual_tls", "no_client_certificate")
+    ]
+    assert await client.world.endpoints() == []
 
 
 async def test_an_eleventh_endpoint_is_refused(client: Client) -> None:
@@ -239,6 +305,7 @@ async def test_a_delivery_shows_its_attempts_and_deliveries_are_found_by_what_th
     assert (shown["state"], shown["last_error"], len(shown["made"])) == ("queued", "refused", 1)
     assert shown["made"][0] | {"duration_ms": 0} == {
         "number": 1, "started_at": "2026-11-21T12:05:00Z", "duration_ms": 0, "status": None, "error_class": "refused",
+        "payload": "thin", "thin_because": None,
     }  # fmt: skip
     since = "2026-11-21T12:05:00%2B00:00"
     for query, expected in (

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubkit.contracts.codes import DATA_CATEGORIES
-from services.partners.policy.gate import Agreement, Allowed, Consent, Partner, Question, Refused, decide, stricter
+from services.partners.policy.gate import (
+    Agreement,
+    Allowed,
+    Consent,
+    Partner,
+    Question,
+    Refused,
+    Safeguarding,
+    decide,
+    stricter,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -77,6 +87,21 @@ def test_agreement_and_consent_that_cover_it_allow_it() -> None:
         agreement_version=3,
         consent_ids=(CONSENT.id,),
     )
+
+
+def test_a_yes_says_how_its_agreement_lets_webhooks_go() -> None:
+    found = [decide(question(agreement={"delivery": delivery})) for delivery in ("full", "thin")]
+    assert [verdict.delivery for verdict in found if isinstance(verdict, Allowed)] == ["full", "thin"]
+
+
+def test_on_safeguarding_webhooks_go_as_an_agreement_in_force_says_and_thin_without_one() -> None:
+    ground = Safeguarding(UUID(int=9), PARTNER_ID, frozenset({"identity"}), is_approved=True)
+    full = decide(question(agreement={"delivery": "full"}, safeguarding=ground, consents=()))
+    ended = decide(question(agreement={"delivery": "full", "status": "ended"}, safeguarding=ground, consents=()))
+    assert isinstance(full, Allowed)
+    assert (full.agreement_version, full.delivery) == (3, "full")
+    assert isinstance(ended, Allowed)
+    assert (ended.agreement_version, ended.delivery) == (0, "thin")
 
 
 def test_a_closed_case_is_refused_to_whom_had_not_been_told_before() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.partners.policy.retry import STEPS_S, delay_after, parse_retry_after, reason_to_park
+from services.partners.policy.retry import STEPS_S, delay_after, hold_for, parse_retry_after, reason_to_park
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -64,3 +64,13 @@ def test_gone_and_blocked_need_a_human() -> None:
     assert reason_to_park(None, "blocked") == "address_blocked"
     assert reason_to_park(500, "status") is None
     assert reason_to_park(None, "timeout") is None
+
+
+@pytest.mark.parametrize(
+    ("age_s", "wait_s"),
+    [(0, 5), (20, 5), (40, 10), (240, 60), (241, 60), (sum(STEPS_S) - 1, 60), (sum(STEPS_S), None)],
+)
+def test_what_waits_for_intake_is_held_longer_the_older_it_is_and_not_for_ever(
+    age_s: float, wait_s: float | None
+) -> None:
+    assert hold_for(timedelta(seconds=age_s)) == (None if wait_s is None else timedelta(seconds=wait_s))
