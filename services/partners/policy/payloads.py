@@ -5,11 +5,13 @@
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
+
+from services.partners.model import AMENDED, REMINDER, SENT, TEST, VERIFICATION, WITHDRAWN
 
 
 def onward(
@@ -53,6 +55,22 @@ def verification(type: str, now: datetime, endpoint_id: UUID, challenge: str, pu
 def test(type: str, now: datetime, endpoint_id: UUID) -> bytes:
     """Return a piece of news that means nothing, for an endpoint to be tried with."""
     return _payload(type, now, {"endpoint_id": str(endpoint_id)})
+
+
+def samples(now: datetime, id: UUID, public_url: str, *, challenge: str) -> dict[str, bytes]:
+    """Return a body of each type that concerns nobody, about the onward referral or endpoint `id`.
+
+    The catalogue `docs/events.md` shows them, and `onward partner sandbox` sends them.
+    """
+    about, due = (id, "counselling"), (now + timedelta(days=10)).replace(hour=23, minute=59, second=59)
+    return {
+        SENT: onward(SENT, now, about, public_url),
+        WITHDRAWN: onward(WITHDRAWN, now, about, public_url, acknowledge_by=due),
+        AMENDED: onward(AMENDED, now, about, public_url, number=1),
+        REMINDER: onward(REMINDER, now, about, public_url, number=1),
+        VERIFICATION: verification(VERIFICATION, now, id, challenge, public_url),
+        TEST: test(TEST, now, id),
+    }
 
 
 def is_echo(answer: bytes, challenge: str | None) -> bool:
