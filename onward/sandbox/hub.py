@@ -18,10 +18,10 @@ from hubkit.clock import Clock
 from hubkit.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, UnauthenticatedError
 from hubkit.ids import new_id
 from hubkit.web import OrjsonResponse, etag, if_match_version, new_app, new_router, read_body
-from services.partners.model import SENT, WITHDRAWN, Status
-from services.partners.policy.transitions import PARTNER_MOVES, may
+from services.partners.model import RECTIFIED, SENT, WITHDRAWN, Status
+from services.partners.policy.transitions import OVER, PARTNER_MOVES, may
 from services.partners.schemas.onward import ActionBody, Actions, Close, Decline, OnwardDetail, OnwardSummary
-from services.partners.schemas.protection import NewStatement
+from services.partners.schemas.protection import NewRectification
 from services.partners.schemas.webhooks import EndpointRequest, EndpointWithSecret
 
 KIND: Final = "counselling"
@@ -38,7 +38,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "safe_contact": dict.fromkeys(("phone", "text", "email"), True) | dict.fromkeys(("voicemail", "letter"), False),
     "needs": [KIND],
 }
-_BEGINS: Final = {WITHDRAWN: Status.WITHDRAWN}
+_BEGINS: Final = {WITHDRAWN: Status.WITHDRAWN, RECTIFIED: Status.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ async def delete(hub: Partner, endpoint_id: UUID) -> None:
 async def read(hub: Partner, response: Response, onward_referral_id: UUID) -> OnwardDetail:
     """Disclose an invented person, as the gate would."""
     with hub.find(onward_referral_id, "read") as row:
-        if row.status is Status.WITHDRAWN:
+        if row.status in OVER:
             raise ForbiddenError("The gate does not allow this disclosure now", code="consent_withdrawn")
         if may(row.status, Status.RECEIVED):
             row.move(Status.RECEIVED)
@@ -236,8 +236,9 @@ async def receive(hub: Partner, response: Response, onward_referral_id: UUID) ->
 
 
 @router.post("/v1/onward-referrals/{onward_referral_id}/withdrawal-acknowledgement")
-async def acknowledge(hub: Partner, onward_referral_id: UUID, body: NewStatement) -> Response:
-    """Note that the partner has said what became of the data."""
+@router.post("/v1/onward-referrals/{onward_referral_id}/amendments/2/acknowledgement")
+async def acknowledge(hub: Partner, onward_referral_id: UUID, body: NewRectification) -> Response:
+    """Note that the partner has said what became of the data, or what it did about the sample of a rectification."""
     with hub.find(onward_referral_id, "acknowledgement"):
         return OrjsonResponse({"onward_referral_id": str(onward_referral_id), "statement": body.statement})
 

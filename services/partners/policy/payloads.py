@@ -11,7 +11,17 @@ from uuid import UUID
 
 import orjson
 
-from services.partners.model import AMENDED, REMINDER, SENT, TEST, VERIFICATION, WITHDRAWN
+from services.partners.model import (
+    AMENDED,
+    CORRECTED,
+    RECTIFIED,
+    REMINDER,
+    SENT,
+    TEST,
+    VERIFICATION,
+    WITHDRAWN,
+    Rectification,
+)
 
 
 def onward(
@@ -34,15 +44,22 @@ def onward(
     number
         Which one it is, where news of this type comes more than once.
     """
-    onward_id, kind = about
-    link = f"{public_url}/v1/onward-referrals/{onward_id}"
-    data: dict[str, Any] = {"onward_referral_id": str(onward_id), "kind": kind, "links": {"self": link}}
+    data = _about(about, public_url)
     if number:
         data["number"] = number
     if acknowledge_by is not None:
         data["acknowledge_by"] = acknowledge_by
-        data["links"]["acknowledgement"] = f"{link}/withdrawal-acknowledgement"
+        data["links"]["acknowledgement"] = f"{data['links']['self']}/withdrawal-acknowledgement"
     return _payload(type, now, data)
+
+
+def rectified(now: datetime, about: tuple[UUID, str], public_url: str, what: Rectification) -> bytes:
+    """Return that data which the partner had received is other than it was: names of fields, and no value."""
+    data = _about(about, public_url)
+    data |= {"number": what.number, "change": what.change, "fields": list(what.fields)}
+    data["acknowledge_by"] = what.acknowledge_by
+    data["links"]["acknowledgement"] = f"{data['links']['self']}/amendments/{what.number}/acknowledgement"
+    return _payload(RECTIFIED, now, data)
 
 
 def verification(type: str, now: datetime, endpoint_id: UUID, challenge: str, public_url: str) -> bytes:
@@ -68,6 +85,7 @@ def samples(now: datetime, id: UUID, public_url: str, *, challenge: str) -> dict
         WITHDRAWN: onward(WITHDRAWN, now, about, public_url, acknowledge_by=due),
         AMENDED: onward(AMENDED, now, about, public_url, number=1),
         REMINDER: onward(REMINDER, now, about, public_url, number=1),
+        RECTIFIED: rectified(now, about, public_url, Rectification(CORRECTED, 2, ("phone", "address"), due)),
         VERIFICATION: verification(VERIFICATION, now, id, challenge, public_url),
         TEST: test(TEST, now, id),
     }
@@ -85,6 +103,12 @@ def is_echo(answer: bytes, challenge: str | None) -> bool:
 def is_challenge(given: object, challenge: str | None) -> bool:
     """Return whether `given` is the challenge that is open."""
     return challenge is not None and isinstance(given, str) and hmac.compare_digest(given.encode(), challenge.encode())
+
+
+def _about(about: tuple[UUID, str], public_url: str) -> dict[str, Any]:
+    onward_id, kind = about
+    link = f"{public_url}/v1/onward-referrals/{onward_id}"
+    return {"onward_referral_id": str(onward_id), "kind": kind, "links": {"self": link}}
 
 
 def _payload(type: str, now: datetime, data: Mapping[str, Any]) -> bytes:
