@@ -16,6 +16,7 @@ from hubkit.migrations import StaleSchemaError
 from hubkit.profiles import ProfileError
 from onward import agreements, directory, operate, profiles, replaying, retention, run
 from onward.person import command as person
+from onward.sandbox import command as sandbox
 from onward.scenarios import command as scenarios
 
 _SERVICES = ("intake", "triage", "routing", "partners")
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     agreements.add_to(commands)
     directory.add_to(commands)
     _add_keys(commands)
+    sandbox.add_to(commands)
     _add_profiles(commands)
     person.add_to(commands)
     retention.add_to(commands)

@@ -72,6 +72,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/onward-referrals/{id}", "onward:read", _PARTNERS, _READ),
     Route("GET", "/v1/onward-referrals/{id}/actions", "onward:read", _PARTNERS, _READ),
     Route("GET", "/v1/onward-referrals/{id}/amendments", "onward:read", _PARTNERS, _READ),
+    Route("POST", "/v1/onward-referrals/{id}/amendments/{number}/acknowledgement", "onward:write", _PARTNERS, _WRITE),
     Route("GET", "/v1/onward-referrals/{id}/receipts", "onward:read", _PARTNERS, _READ),
     Route("POST", "/v1/onward-referrals/{id}/receive", "onward:write", _PARTNERS, _WRITE),
     Route("POST", "/v1/onward-referrals/{id}/accept", "onward:write", _PARTNERS, _WRITE),

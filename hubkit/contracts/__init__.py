@@ -28,7 +28,7 @@ from hubkit.contracts.onward import (
     PathwayProposedV1,
 )
 from hubkit.contracts.referral import ReferralReceivedV1
-from hubkit.contracts.rights import ObjectionRecordedV1
+from hubkit.contracts.rights import ObjectionRecordedV1, PersonErasedV1
 
 #: Who listens to which event. Every service declares the whole topology, so that start order does not matter:
 #: an event published before its consumer first ran already has a queue to wait in.
@@ -58,6 +58,7 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
     ConsentWithdrawnV1: ("triage",),
     DisclosureMadeV1: ("triage",),
     ObjectionRecordedV1: ("triage", "intake"),
+    PersonErasedV1: ("partners",),
     ServiceListedV1: ("routing",),
     AgreementChangedV1: ("routing",),
 }
@@ -105,6 +106,7 @@ __all__ = [
     "OnwardReferralSentV1",
     "OnwardReferralWithdrawnV1",
     "PathwayProposedV1",
+    "PersonErasedV1",
     "ReferralReceivedV1",
     "ReviewOpenedV1",
     "ServiceListedV1",

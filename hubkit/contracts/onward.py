@@ -160,7 +160,9 @@ class OnwardReferralWithdrawnV1(OnwardReferralChanged):
 class OnwardReferralAmendedV1(Contract):
     """Fields changed that the partner had read: which, never how. It is told to read them again, through the gate.
 
-    Publisher: partners. Consumer: triage. `number` counts the amendments of one onward referral.
+    Publisher: partners. Consumer: triage. `number` counts the amendments of one onward referral. `change` is
+    `rectified` where the partner's work had ended: it is told which fields, reads nothing, and is asked what it did;
+    and `erased` where the hub holds the fields no more.
     """
 
     TYPE: ClassVar[str] = "onward_referral.amended.v1"
@@ -171,6 +173,7 @@ class OnwardReferralAmendedV1(Contract):
     number: int
     fields: tuple[str, ...]
     amended_at: datetime
+    change: str | None = None
 
 
 class OnwardReferralClosedV1(OnwardReferralChanged):

@@ -7,6 +7,18 @@ from uuid import UUID
 from hubkit.contracts.envelope import Contract
 
 
+class PersonErasedV1(Contract):
+    """Everything that the hub held of the person of one referral has been deleted; codes stay.
+
+    Publisher: intake. Consumer: partners, which tells every recipient (UK GDPR article 19).
+    """
+
+    TYPE: ClassVar[str] = "person.erased.v1"
+
+    referral_id: UUID
+    erased_at: datetime
+
+
 class ObjectionRecordedV1(Contract):
     """The person objects to a use of their data, and the hub has decided on it.
 

@@ -1,7 +1,7 @@
 """The message door of partners."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from hubkit.contracts import (
     CaseAssessedV1,
@@ -14,10 +14,11 @@ from hubkit.contracts import (
     OnwardReferralChasedV1,
     OnwardReferralRecalledV1,
     OnwardReferralRequestedV1,
+    PersonErasedV1,
 )
 from hubkit.db import Tx
 from hubkit.inbox import Deferred, Handler
-from services.partners.actions.amendments import note_assessments
+from services.partners.actions.amendments import note_assessments, note_erasures
 from services.partners.actions.cases import close_cases, exclude_cases, open_cases
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import recall_onward, request_onward
@@ -27,37 +28,26 @@ from services.partners.actions.reminders import remind
 PATIENT = (CaseOpenedV1,)
 
 
+_ACTIONS: Final[dict[type[Contract], Callable[[Tx, Deps, list[Event[Any]]], Awaitable[list[Deferred] | None]]]] = {
+    CaseOpenedV1: open_cases,
+    CaseTriagedV1: open_cases,
+    CaseExcludedV1: exclude_cases,
+    CaseClosedV1: close_cases,
+    CaseAssessedV1: note_assessments,
+    OnwardReferralRequestedV1: request_onward,
+    OnwardReferralRecalledV1: recall_onward,
+    OnwardReferralChasedV1: remind,
+    PersonErasedV1: note_erasures,
+}
+
+
 def handlers(deps: Deps) -> dict[type[Contract], Handler]:
     """Return what partners does with each event; cases first, since onward referrals build on them."""
+    return {contract: _with(deps, action) for contract, action in _ACTIONS.items()}
 
-    async def on_case(tx: Tx, events: list[Event[Any]]) -> None:
-        await open_cases(tx, deps, events)
 
-    async def on_exclusion(tx: Tx, events: list[Event[Any]]) -> None:
-        await exclude_cases(tx, deps, events)
+def _with(deps: Deps, action: Callable[[Tx, Deps, list[Event[Any]]], Awaitable[list[Deferred] | None]]) -> Handler:
+    async def handle(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred] | None:
+        return await action(tx, deps, events)
 
-    async def on_closing(tx: Tx, events: list[Event[Any]]) -> None:
-        await close_cases(tx, deps, events)
-
-    async def on_assessment(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
-        return await note_assessments(tx, deps, events)
-
-    async def on_request(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
-        return await request_onward(tx, deps, events)
-
-    async def on_recall(tx: Tx, events: list[Event[Any]]) -> Sequence[Deferred]:
-        return await recall_onward(tx, deps, events)
-
-    async def on_chase(tx: Tx, events: list[Event[Any]]) -> None:
-        await remind(tx, deps, events)
-
-    return {
-        CaseOpenedV1: on_case,
-        CaseTriagedV1: on_case,
-        CaseExcludedV1: on_exclusion,
-        CaseClosedV1: on_closing,
-        CaseAssessedV1: on_assessment,
-        OnwardReferralRequestedV1: on_request,
-        OnwardReferralRecalledV1: on_recall,
-        OnwardReferralChasedV1: on_chase,
-    }
+    return handle

@@ -12,7 +12,8 @@ SENT = "onward_referral.sent"
 WITHDRAWN = "onward_referral.withdrawn"
 AMENDED = "onward_referral.amended"
 REMINDER = "onward_referral.reminder"
-NOTICE_TYPES = (SENT, WITHDRAWN, AMENDED, REMINDER)
+RECTIFIED = "onward_referral.rectified"
+NOTICE_TYPES = (SENT, WITHDRAWN, AMENDED, REMINDER, RECTIFIED)
 #: News that goes out only while the gate allows the partner to read: each attempt has a permit.
 GATED = frozenset({SENT, AMENDED, REMINDER})
 #: The types that are about an endpoint itself, which every endpoint is told.
@@ -153,6 +154,10 @@ LEGAL_GROUNDS = frozenset({
 PERSON_TOLD = frozenset({"told", "to_be_told", "not_told_unsafe"})
 #: What a partner did with the data of somebody who took consent back.
 STATEMENTS = frozenset({"deleted", "returned", "retained_by_law"})
+#: What became of data that a partner had received, as it is told; and what it did about it.
+CORRECTED, ERASED = "rectified", "erased"
+ERASED_STATEMENTS = STATEMENTS | {"retained_own_purpose"}
+RECTIFIED_STATEMENTS = ERASED_STATEMENTS | {CORRECTED}
 
 
 class Status(StrEnum):
@@ -202,6 +207,19 @@ class Portion:
 
     referral_id: UUID
     fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectification:
+    """What became of data that a partner had received: which fields, by name, were `rectified` or `erased` at the hub.
+
+    It is the amendment of this number; the partner is to say until `acknowledge_by` what it did about it.
+    """
+
+    change: str
+    number: int
+    fields: tuple[str, ...]
+    acknowledge_by: datetime
 
 
 @dataclass(frozen=True, slots=True)

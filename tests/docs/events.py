@@ -9,7 +9,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.partners.model import AMENDED, REMINDER, SENT, TEST, VERIFICATION, WITHDRAWN
+from hubkit.clock import SystemClock
+from onward.sandbox.command import SECRET
+from onward.sandbox.hub import SandboxHub
+from onward.sandbox.trials import Maker, trials
+from services.partners.model import AMENDED, SENT
 from services.partners.policy import payloads
 from services.partners.schemas.events import EVENTS
 
@@ -33,29 +37,53 @@ Webhooks follow Standard Webhooks 1.0.0: a `POST` of JSON with the headers `webh
 * **Decrypt** `data.disclosure`, where the agreement says full and the endpoint has an `encryption_key`. It is made
   afresh for each attempt, and each is a disclosure on record. Without a key, or where the body would be larger than
   64 KiB, it is left out: read the link. While the hub cannot read the person's details the webhook waits.
-* **Ignore** types and fields that you do not know: new ones may come.
+* **Ignore** types and fields that you do not know: new ones may come. A body has at most 64 kB.
+* **Try it** without a hub: `python -m onward partner sandbox` plays one towards your receiver, with invented data, and
+  says what each check expected and what happened. [How](#the-sandbox)
 
 | Type | |
 |---|---|
 """
 
+_SANDBOX = """## The sandbox
+
+A checkout of Onward plays a hub towards your receiver; it needs neither a hub nor data. Start it, and let your receiver
+register with it as it would with a hub (`POST /oauth/token` with any credentials, then `POST /v1/webhook-endpoints`):
+
+```sh
+.venv/bin/python -m onward partner sandbox --port 8099      # it waits for your receiver at http://127.0.0.1:8099
+```
+
+Or name the receiver. It verifies with the secret of the sandbox, or with one that you give (`--secret`; `--key` is the
+private `whsk_` key that makes the `v1a` signatures):
+
+```sh
+.venv/bin/python -m onward partner sandbox --url https://partner.example/hook --secret {secret}
+```
+
+Links in the events lead to the sandbox, which answers with an invented person; where your receiver does not reach it
+there, say how it does with `--public-url`, or leave the calls back out with `--webhooks-only`. Each line says `ok` or
+`failed`, what was sent, what was expected and what happened; the last one counts. The exit status is 1 when a check
+failed; `--json` is for machines.
+
+| Check | Sent | Answer | Acted on |
+|---|---|---|---|
+{checks}
+| `reads` | | | the referral of the first event is read with your token |
+| `answers` | | | each answer that you give carries `If-Match` |
+| `in_time` | | within ten seconds, each | |
+"""
+
 _ID = UUID("01992d6c-4f3a-7c21-9a40-5f1f6e3b7d10")
 _NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-_DUE = datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
 _JWE = "eyJhbGciOiJFQ0RILUVTK0EyNTZLVyIsImVuYyI6IkEyNTZHQ00iLCJraWQiOiIyMDI2LTExIn0.….….….…"
 _HUB = "https://hub.example.org"
 
 
 def examples() -> dict[str, bytes]:
     """Return a body of each type, made by the code that makes those that are sent."""
-    return {
-        SENT: payloads.with_disclosure(payloads.onward(SENT, _NOW, (_ID, "counselling"), _HUB), _JWE),
-        WITHDRAWN: payloads.onward(WITHDRAWN, _NOW, (_ID, "counselling"), _HUB, acknowledge_by=_DUE),
-        AMENDED: payloads.with_disclosure(payloads.onward(AMENDED, _NOW, (_ID, "counselling"), _HUB, number=1), _JWE),
-        REMINDER: payloads.onward(REMINDER, _NOW, (_ID, "counselling"), _HUB, number=1),
-        VERIFICATION: payloads.verification(VERIFICATION, _NOW, _ID, "q8Yc0rV4mZk2…", _HUB),
-        TEST: payloads.test(TEST, _NOW, _ID),
-    }
+    made = payloads.samples(_NOW, _ID, _HUB, challenge="q8Yc0rV4mZk2…")
+    return made | {type: payloads.with_disclosure(made[type], _JWE) for type in (SENT, AMENDED)}
 
 
 def type_of(model: type[BaseModel]) -> str:
@@ -66,7 +94,13 @@ def type_of(model: type[BaseModel]) -> str:
 def page() -> str:
     """Return the page."""
     rows = [f"| [`{type_of(each)}`](#{_anchor(each)}) | {_first(each)} |" for each in EVENTS]
-    return _HEAD + "\n".join([*rows, "", *map(_section, EVENTS)])
+    return _HEAD + "\n".join([*rows, "", _SANDBOX.format(secret=SECRET, checks=_checks()), *map(_section, EVENTS)])
+
+
+def _checks() -> str:
+    maker = Maker(SandboxHub(SystemClock(), SECRET, ""), SystemClock(), (SECRET,), _HUB)
+    rows = [(each.name, each.sent, "2xx" if each.is_taken else "4xx", each.acts) for each in trials(maker)]
+    return "\n".join(f"| `{name}` | {sent} | {answer} | {acts} |" for name, sent, answer, acts in rows)
 
 
 def _section(model: type[BaseModel]) -> str:

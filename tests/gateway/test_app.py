@@ -77,6 +77,7 @@ onward:read GET /v1/onward-referrals
 onward:read GET /v1/onward-referrals/{id}
 onward:read GET /v1/onward-referrals/{id}/actions
 onward:read GET /v1/onward-referrals/{id}/amendments
+onward:write POST /v1/onward-referrals/{id}/amendments/{number}/acknowledgement
 onward:read GET /v1/onward-referrals/{id}/receipts
 onward:write POST /v1/onward-referrals/{id}/receive
 onward:write POST /v1/onward-referrals/{id}/accept

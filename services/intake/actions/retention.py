@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+from hubkit.contracts import PersonErasedV1
 from hubkit.db import Tx
 from hubkit.errors import NotFoundError
 from hubkit.ids import new_id
@@ -76,7 +77,8 @@ async def deletable(tx: Tx, deps: Deps, referral_ids: Collection[UUID]) -> tuple
 async def erase(tx: Tx, deps: Deps, referral_id: UUID, why: Mapping[str, Any], by: str) -> Erased | None:
     """Delete a referral's person and record it; None when there is a hold, or nothing left to delete.
 
-    Every sealed value and every blind index is overwritten; codes stay. What waits to be sent to them is stopped.
+    Every sealed value and every blind index is overwritten; codes stay. What waits to be sent to them is stopped, and
+    partners hears of it, which tells every recipient.
     """
     row = await retention.lock(tx, referral_id)
     if row is None or any(each.referral_id == referral_id for each in await list_holds(tx, deps)):
@@ -86,6 +88,7 @@ async def erase(tx: Tx, deps: Deps, referral_id: UUID, why: Mapping[str, Any], b
     await retention.erase(tx, referral_id)
     await messages.stop(tx, [referral_id], _STOPPED)
     await _record(tx, deps, DELETED, referral_id, {**why, "fields": fields}, by)
+    tx.emit(PersonErasedV1(referral_id=referral_id, erased_at=tx.now), referral_id)
     return erased
 
 

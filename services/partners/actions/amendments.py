@@ -6,18 +6,21 @@ from typing import Any, Final
 from uuid import UUID
 
 from hubkit.auth import Caller
-from hubkit.contracts import CaseAssessedV1, CaseOpenedV1, Event, OnwardReferralAmendedV1
+from hubkit.contracts import CaseAssessedV1, CaseOpenedV1, Event, OnwardReferralAmendedV1, PersonErasedV1
+from hubkit.contracts.codes import ASSESSMENT
 from hubkit.db import Tx
 from hubkit.errors import NotFoundError
 from hubkit.ids import new_id
 from hubkit.inbox import Deferred
+from services.partners.actions import acknowledgements
+from services.partners.actions.deliveries import Notice, enqueue
 from services.partners.actions.deps import Deps
 from services.partners.actions.notify import tell_allowed
 from services.partners.actions.own import own
-from services.partners.model import AMENDED, Onward
+from services.partners.model import AMENDED, CORRECTED, ERASED, RECTIFIED, Onward, Rectification
 from services.partners.policy.amendments import Content, changed_since
-from services.partners.policy.transitions import TOLD
-from services.partners.store import amendments, cases, onward, registry
+from services.partners.policy.transitions import OVER, TOLD
+from services.partners.store import amendments, cases, onward, protection, registry
 
 _NOTHING: Final = Content()
 #: What of an assessment travels to partners; the rest of the event says which case it is about.
@@ -39,7 +42,9 @@ async def note_changes(tx: Tx, deps: Deps, events: Sequence[Event[CaseOpenedV1]]
             newest[data.case_id] = replace(content, changed_in=changed)
     news = {id: content for id, content in newest.items() if content != contents.get(id, _NOTHING)}
     await amendments.put_content(tx, news)
-    await _amend(tx, deps, {id: content for id, content in news.items() if id in known})
+    heard = {id: content for id, content in news.items() if id in known}
+    await _amend(tx, deps, heard)
+    await _rectify(tx, deps, heard)
 
 
 async def note_assessments(tx: Tx, deps: Deps, events: Sequence[Event[CaseAssessedV1]]) -> list[Deferred]:
@@ -56,6 +61,17 @@ async def note_assessments(tx: Tx, deps: Deps, events: Sequence[Event[CaseAssess
     await amendments.put_content(tx, news)
     await _amend(tx, deps, news)
     return [Deferred(event.id, "the case is not known yet") for event in events if event.data.case_id not in known]
+
+
+async def note_erasures(tx: Tx, deps: Deps, events: Sequence[Event[PersonErasedV1]]) -> None:
+    """Tell every recipient that the hub has erased what it had read, whether or not its own work goes on."""
+    referrals = {event.data.referral_id for event in events}
+    await cases.lock_cases(tx, await onward.cases_of(tx, referrals))
+    rows = await onward.lock_of(tx, referrals)
+    known = await amendments.known_of(tx, [row.id for row in rows]) if rows else {}
+    contents = await amendments.content_of(tx, {row.case_id for row in rows}) if rows else {}
+    read = {row: tuple(known[row.id].fields) for row in rows if row.id in known}
+    await _tell_recipients(tx, deps, ERASED, read, contents)
 
 
 async def content_of(tx: Tx, case_id: UUID) -> Content:
@@ -121,18 +137,71 @@ async def _amend(tx: Tx, deps: Deps, contents: Mapping[UUID, Content], only: Col
     rows = await onward.lock_live(tx, contents, TOLD)
     rows = [row for row in rows if only is None or row.id in only]
     known = await amendments.known_of(tx, [row.id for row in rows]) if rows else {}
-    changed = {row.id: changed_since(known[row.id], contents[row.case_id]) for row in rows if row.id in known}
-    amended = [row for row in rows if changed.get(row.id)]
+    changed = {row: changed_since(known[row.id], contents[row.case_id]) for row in rows if row.id in known}
+    amended = {row: fields for row, fields in changed.items() if fields}
     if not amended:
         return
+    numbers = await _keep(tx, amended, contents)
+    # The others find it in the list, once they may read again.
+    await tell_allowed(tx, deps, AMENDED, list(amended), numbers)
+
+
+async def _rectify(tx: Tx, deps: Deps, contents: Mapping[UUID, Content]) -> None:
+    """Tell recipients whose work has ended which fields of what they had read were corrected.
+
+    An assessment is no correction of what they had read, but news of a person who is theirs no more.
+    """
+    if not contents:
+        return
+    rows = await onward.lock_live(tx, contents, OVER)
+    known = await amendments.known_of(tx, [row.id for row in rows]) if rows else {}
+    changed: dict[Onward, tuple[str, ...]] = {}
+    for row in rows:
+        if row.id in known:
+            fields = changed_since(known[row.id], contents[row.case_id])
+            changed[row] = tuple(name for name in fields if name != ASSESSMENT)
+    await _tell_recipients(tx, deps, CORRECTED, changed, contents)
+
+
+async def _tell_recipients(
+    tx: Tx, deps: Deps, change: str, changed: Mapping[Onward, tuple[str, ...]], contents: Mapping[UUID, Content]
+) -> None:
+    """Tell recipients what became of data that they had read, and ask what they did about it; no gate is in the way.
+
+    Nothing of the person is in it. Whoever has stated that it holds nothing any more is not told.
+
+    Source: UK GDPR article 19.
+    """
+    gone = await protection.disposed_of(tx, [row.id for row in changed]) if changed else set()
+    told = {row: fields for row, fields in changed.items() if fields and row.id not in gone}
+    if not told:
+        return
+    numbers = await _keep(tx, told, contents, change)
+    due = await acknowledgements.ask(tx, deps, dict.fromkeys(told, change), numbers)
+    notices = []
+    for row, fields in told.items():
+        what = Rectification(change, numbers[row.id], fields, due[row.id])
+        notices.append(
+            Notice(row.id, row.partner_id, RECTIFIED, row.kind, urgent=True, number=what.number, rectification=what)
+        )
+    await enqueue(tx, deps, notices)
+
+
+async def _keep(
+    tx: Tx,
+    amended: Mapping[Onward, tuple[str, ...]],
+    contents: Mapping[UUID, Content],
+    change: str | None = None,
+) -> dict[UUID, int]:
+    """Store and say which fields were amended; returns the number of each amendment, by onward referral."""
     last = await amendments.last_numbers(tx, [row.id for row in amended])
     numbers = {row.id: last.get(row.id, 0) + 1 for row in amended}
-    for row in amended:
-        _say(tx, row, numbers[row.id], changed[row.id])
-    entries = [_entry(tx, row, contents[row.case_id], numbers[row.id], changed[row.id]) for row in amended]
+    entries = []
+    for row, fields in amended.items():
+        _say(tx, row, numbers[row.id], fields, change)
+        entries.append(_entry(tx, row, contents.get(row.case_id, _NOTHING), numbers[row.id], fields))
     await amendments.add(tx, entries)
-    # The others find it in the list, once they may read again.
-    await tell_allowed(tx, deps, AMENDED, amended, numbers)
+    return numbers
 
 
 def _entry(tx: Tx, row: Onward, content: Content, number: int, fields: Sequence[str]) -> dict[str, Any]:
@@ -149,7 +218,7 @@ def _entry(tx: Tx, row: Onward, content: Content, number: int, fields: Sequence[
     }
 
 
-def _say(tx: Tx, row: Onward, number: int, fields: tuple[str, ...]) -> None:
+def _say(tx: Tx, row: Onward, number: int, fields: tuple[str, ...], change: str | None) -> None:
     event = OnwardReferralAmendedV1(
         onward_referral_id=row.id,
         case_id=row.case_id,
@@ -157,5 +226,6 @@ def _say(tx: Tx, row: Onward, number: int, fields: tuple[str, ...]) -> None:
         number=number,
         fields=fields,
         amended_at=tx.now,
+        change=change,
     )
     tx.emit(event, row.id)

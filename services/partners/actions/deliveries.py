@@ -17,7 +17,7 @@ from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
 from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys, wake
-from services.partners.model import GATED, SENT, Portion, Sought
+from services.partners.model import GATED, SENT, Portion, Rectification, Sought
 from services.partners.policy import payloads
 from services.partners.store import deliveries, endpoints
 
@@ -31,7 +31,8 @@ class Notice:
 
     `permit_id` comes with gated news where the gate has just allowed it in this transaction, `acknowledge_by` with
     `onward_referral.withdrawn` where the partner is to say what it did with the data. `number` tells news of one type
-    apart that comes more than once. `portion` comes with a permit where the agreement says that webhooks are full.
+    apart that comes more than once. `portion` comes with a permit where the agreement says that webhooks are full, and
+    `rectification` with `onward_referral.rectified`.
     """
 
     onward_referral_id: UUID
@@ -43,6 +44,7 @@ class Notice:
     acknowledge_by: datetime | None = None
     number: int = 0
     portion: Portion | None = None
+    rectification: Rectification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,13 @@ class _Desk:
         self._rows.append(row)
 
     def _body(self, notice: Notice) -> bytes:
+        about = (notice.onward_referral_id, notice.kind)
+        if notice.rectification is not None:
+            return payloads.rectified(self._tx.now, about, self._deps.public_url, notice.rectification)
         return payloads.onward(
             notice.type,
             self._tx.now,
-            (notice.onward_referral_id, notice.kind),
+            about,
             self._deps.public_url,
             acknowledge_by=notice.acknowledge_by,
             number=notice.number,

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from hubkit.auth import Caller, requires
 from hubkit.fields import Id
 from hubkit.paging import DEFAULT_LIMIT, Limit, Page
 from hubkit.web import new_router
-from services.partners.actions import amendments
-from services.partners.api.common import Cursor, database, page, position
+from services.partners.actions import acknowledgements, amendments
+from services.partners.api.common import Cursor, database, dependencies, page, position
 from services.partners.schemas.amendments import AmendmentBody, ReceiptBody
+from services.partners.schemas.protection import NewRectification, StatementBody
 
 router = new_router("/v1/onward-referrals/{onward_referral_id}", tags=["onward referrals"])
 Reader = Annotated[Caller, Depends(requires("onward:read"))]
@@ -26,6 +27,22 @@ async def list_amendments(
     async with database(request).reading() as tx:
         found = await amendments.list_amendments(tx, caller, onward_referral_id, after, limit + 1)
     return page(request, caller, name, found, limit, AmendmentBody.model_validate)
+
+
+@router.post("/amendments/{number}/acknowledgement")
+async def acknowledge_amendment(
+    request: Request,
+    caller: Annotated[Caller, Depends(requires("onward:write"))],
+    onward_referral_id: Id,
+    number: Annotated[int, Path(ge=1, le=1_000_000)],
+    body: NewRectification,
+) -> StatementBody:
+    """Say what this partner did about data that it had received and that was rectified or erased at the hub."""
+    async with database(request).transaction() as tx:
+        said = acknowledgements.Statement(body.statement, body.note)
+        about = (onward_referral_id, number)
+        given = await acknowledgements.acknowledge(tx, dependencies(request), caller, about, said)
+    return StatementBody.model_validate(given)
 
 
 @router.get("/receipts")

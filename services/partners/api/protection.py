@@ -105,7 +105,7 @@ async def list_acknowledgements(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[AcknowledgementBody]:
-    """List what partners are asked about data that was taken back, and what they stated."""
+    """List what partners are asked about data that was taken back, rectified or erased, and what they stated."""
     name = f"acknowledgements {state} {case}"
     after = position(request, caller, name, cursor)
     async with database(request).reading() as tx:
@@ -122,9 +122,8 @@ async def acknowledge_withdrawal(
 ) -> StatementBody:
     """Say what this partner did with the data of somebody who took consent back."""
     async with database(request).transaction() as tx:
-        given = await acknowledgements.acknowledge(
-            tx, dependencies(request), caller, onward_referral_id, body.statement, body.note
-        )
+        said = acknowledgements.Statement(body.statement, body.note)
+        given = await acknowledgements.acknowledge(tx, dependencies(request), caller, (onward_referral_id, 0), said)
     return StatementBody.model_validate(given)
 
 

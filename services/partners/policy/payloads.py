@@ -5,11 +5,23 @@
 
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
+
+from services.partners.model import (
+    AMENDED,
+    CORRECTED,
+    RECTIFIED,
+    REMINDER,
+    SENT,
+    TEST,
+    VERIFICATION,
+    WITHDRAWN,
+    Rectification,
+)
 
 
 def onward(
@@ -32,14 +44,12 @@ def onward(
     number
         Which one it is, where news of this type comes more than once.
     """
-    onward_id, kind = about
-    link = f"{public_url}/v1/onward-referrals/{onward_id}"
-    data: dict[str, Any] = {"onward_referral_id": str(onward_id), "kind": kind, "links": {"self": link}}
+    data = _about(about, public_url)
     if number:
         data["number"] = number
     if acknowledge_by is not None:
         data["acknowledge_by"] = acknowledge_by
-        data["links"]["acknowledgement"] = f"{link}/withdrawal-acknowledgement"
+        data["links"]["acknowledgement"] = f"{data['links']['self']}/withdrawal-acknowledgement"
     return _payload(type, now, data)
 
 
@@ -48,6 +58,15 @@ def with_disclosure(body: bytes, disclosure: str) -> bytes:
     document = orjson.loads(body)
     document["data"]["disclosure"] = disclosure
     return orjson.dumps(document)
+
+
+def rectified(now: datetime, about: tuple[UUID, str], public_url: str, what: Rectification) -> bytes:
+    """Return that data which the partner had received is other than it was: names of fields, and no value."""
+    data = _about(about, public_url)
+    data |= {"number": what.number, "change": what.change, "fields": list(what.fields)}
+    data["acknowledge_by"] = what.acknowledge_by
+    data["links"]["acknowledgement"] = f"{data['links']['self']}/amendments/{what.number}/acknowledgement"
+    return _payload(RECTIFIED, now, data)
 
 
 def verification(type: str, now: datetime, endpoint_id: UUID, challenge: str, public_url: str) -> bytes:
@@ -62,6 +81,23 @@ def test(type: str, now: datetime, endpoint_id: UUID) -> bytes:
     return _payload(type, now, {"endpoint_id": str(endpoint_id)})
 
 
+def samples(now: datetime, id: UUID, public_url: str, *, challenge: str) -> dict[str, bytes]:
+    """Return a body of each type that concerns nobody, about the onward referral or endpoint `id`.
+
+    The catalogue `docs/events.md` shows them, and `onward partner sandbox` sends them.
+    """
+    about, due = (id, "counselling"), (now + timedelta(days=10)).replace(hour=23, minute=59, second=59)
+    return {
+        SENT: onward(SENT, now, about, public_url),
+        WITHDRAWN: onward(WITHDRAWN, now, about, public_url, acknowledge_by=due),
+        AMENDED: onward(AMENDED, now, about, public_url, number=1),
+        REMINDER: onward(REMINDER, now, about, public_url, number=1),
+        RECTIFIED: rectified(now, about, public_url, Rectification(CORRECTED, 2, ("phone", "address"), due)),
+        VERIFICATION: verification(VERIFICATION, now, id, challenge, public_url),
+        TEST: test(TEST, now, id),
+    }
+
+
 def is_echo(answer: bytes, challenge: str | None) -> bool:
     """Return whether an endpoint's answer to its verification is `{"challenge": …}` with the very challenge."""
     try:
@@ -74,6 +110,12 @@ def is_echo(answer: bytes, challenge: str | None) -> bool:
 def is_challenge(given: object, challenge: str | None) -> bool:
     """Return whether `given` is the challenge that is open."""
     return challenge is not None and isinstance(given, str) and hmac.compare_digest(given.encode(), challenge.encode())
+
+
+def _about(about: tuple[UUID, str], public_url: str) -> dict[str, Any]:
+    onward_id, kind = about
+    link = f"{public_url}/v1/onward-referrals/{onward_id}"
+    return {"onward_referral_id": str(onward_id), "kind": kind, "links": {"self": link}}
 
 
 def _payload(type: str, now: datetime, data: Mapping[str, Any]) -> bytes:

@@ -29,6 +29,8 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 LIVE: Final = frozenset(status for status, following in TRANSITIONS.items() if following)
 #: The partner has been told, or is being told.
 TOLD: Final = frozenset({Status.SENT, Status.RECEIVED, Status.ACCEPTED, Status.IN_SUPPORT})
+#: It had gone out, or was about to, and has ended: what the partner had read, it has read.
+OVER: Final = TAKEN_BACK | {Status.DECLINED, Status.CLOSED}
 #: Not taken up by the partner yet, so that routing may still ask another service instead.
 RECALLABLE: Final = frozenset({Status.AWAITING_CONSENT, Status.READY, Status.SENT, Status.RECEIVED})
 #: The partner may be told and may read, as far as the gate allows.

@@ -128,6 +128,40 @@ class ReferralReminder(BaseModel):
     data: NumberedData
 
 
+class RectifiedLinks(ReferralLinks):
+    """Also where to say what you did about it."""
+
+    acknowledgement: HttpUrl
+
+
+class RectifiedData(ReferralData):
+    """Which referral it is, and which of the `fields` that you had received are other ones now: names, no values.
+
+    `change` is `rectified` (they were wrong, or have changed) or `erased` (the hub holds them no more). `number` counts
+    the amendments of this referral.
+    """
+
+    number: int
+    change: Literal["rectified", "erased"]
+    fields: tuple[str, ...]
+    links: RectifiedLinks
+    acknowledge_by: AwareDatetime
+
+
+class ReferralRectified(BaseModel):
+    """Data that you had received was rectified or erased at the hub: see what you still hold, and say what you did.
+
+    Your work with the person may long be over: you are told because you had received the data (UK GDPR article 19).
+    Where it is over, nothing new can be read.
+    """
+
+    model_config = _OPEN
+
+    type: Literal["onward_referral.rectified"]
+    timestamp: AwareDatetime
+    data: RectifiedData
+
+
 class EndpointVerification(BaseModel):
     """Shows that the address is yours; every endpoint gets it first, and again when its URL changes."""
 
@@ -154,6 +188,7 @@ EVENTS: tuple[type[BaseModel], ...] = (
     ReferralWithdrawn,
     ReferralAmended,
     ReferralReminder,
+    ReferralRectified,
     EndpointVerification,
     EndpointTest,
 )

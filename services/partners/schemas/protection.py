@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hubkit.contracts.codes import DATA_CATEGORIES
 from hubkit.fields import Code, Id, StrictModel, code_of, text
-from services.partners.model import LEGAL_GROUNDS, PERSON_TOLD, STATEMENTS
+from services.partners.model import LEGAL_GROUNDS, PERSON_TOLD, RECTIFIED_STATEMENTS, STATEMENTS
 from services.partners.schemas.base import Answered, Distinct
 
 Reason = Annotated[str, text(1000, multi_line=True)]
@@ -147,11 +147,27 @@ class NewStatement(StrictModel):
     note: Annotated[str, text(500, multi_line=True)] | None = None
 
 
+class NewRectification(StrictModel):
+    """What the partner did about data that was rectified or erased at the hub.
+
+    `rectified` goes with a rectification alone; `retained_own_purpose` says that it keeps the data as a controller of
+    its own.
+    """
+
+    statement: Annotated[str, code_of(RECTIFIED_STATEMENTS, "statement")]
+    note: Annotated[str, text(500, multi_line=True)] | None = None
+
+
 class AcknowledgementBody(Answered):
-    """What a partner is asked about a withdrawn onward referral: awaited, overdue or given."""
+    """What a partner is asked: awaited, overdue or given.
+
+    `reason` says why: the person's decision, or that the data was `rectified` or `erased`; then `number` is that of the
+    amendment, else 0.
+    """
 
     id: UUID
     onward_referral_id: UUID
+    number: int
     case_id: UUID
     partner_id: UUID
     reason: str

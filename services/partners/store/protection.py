@@ -67,16 +67,16 @@ async def decisions_by_id(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Safeguard
 
 
 async def ask_for_acknowledgements(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
-    """Keep that partners are asked, each once for an onward referral; returns those onward referrals that are new."""
+    """Keep that partners are asked, each once for each thing; returns those onward referrals where that is new."""
     new: set[UUID] = await tx.insert_new(
-        WithdrawalAcknowledgement, rows, conflict=["onward_referral_id"], returning="onward_referral_id"
+        WithdrawalAcknowledgement, rows, conflict=["onward_referral_id", "number"], returning="onward_referral_id"
     )
     return new
 
 
-async def acknowledgement(tx: Tx, onward_id: UUID) -> WithdrawalAcknowledgement | None:
-    """Return what a partner is asked about one onward referral, under a lock."""
-    query = select(WithdrawalAcknowledgement).where(_asked.onward_referral_id == onward_id)
+async def acknowledgement(tx: Tx, onward_id: UUID, number: int) -> WithdrawalAcknowledgement | None:
+    """Return what a partner is asked about one onward referral's withdrawal (0) or an amendment, under a lock."""
+    query = select(WithdrawalAcknowledgement).where(_asked.onward_referral_id == onward_id, _asked.number == number)
     return await tx.model(query.with_for_update())
 
 
@@ -86,11 +86,17 @@ async def acknowledge(tx: Tx, id: UUID, values: Mapping[str, Any]) -> None:
 
 
 async def acknowledgements_of(tx: Tx, onward_ids: Collection[UUID]) -> dict[UUID, WithdrawalAcknowledgement]:
-    """Return what partners are asked and have stated, by onward referral."""
+    """Return what partners are asked and have stated about withdrawals, by onward referral."""
     if not onward_ids:
         return {}
-    query = select(WithdrawalAcknowledgement).where(tx.among(_asked.onward_referral_id, onward_ids))
+    query = select(WithdrawalAcknowledgement).where(tx.among(_asked.onward_referral_id, onward_ids), _asked.number == 0)
     return {each.onward_referral_id: each for each in await tx.models(query)}
+
+
+async def disposed_of(tx: Tx, onward_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of which the partner has stated that it holds nothing any more."""
+    query = select(_asked.onward_referral_id).where(tx.among(_asked.onward_referral_id, onward_ids))
+    return {row.onward_referral_id for row in await tx.rows(query.where(_asked.statement.in_(("deleted", "returned"))))}
 
 
 async def acknowledgements_in(

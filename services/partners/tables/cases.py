@@ -71,6 +71,7 @@ class OnwardReferral(Base, table=True):
     __tablename__ = "onward_referral"
     __table_args__ = (
         Index("ix_onward_referral_case", "case_id"),
+        Index("ix_onward_referral_referral", "referral_id"),
         Index("ix_onward_referral_partner", "partner_id", "id"),
     )
 

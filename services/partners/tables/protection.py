@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Index, Uuid, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, UniqueConstraint, Uuid, text
 from sqlmodel import Field
 
 from services.partners.tables.base import CODES, Base
@@ -59,13 +59,14 @@ class SafeguardingDecision(Base, table=True):
 
 
 class WithdrawalAcknowledgement(Base, table=True):
-    """A partner that had been told of a person is asked what it did with the data once the person took it back.
+    """A partner is asked what it did with the data once the person took it back, or it was rectified or erased.
 
-    `note` is sealed: a partner may write about the person.
+    `number` is that of the amendment, 0 for a withdrawal. `note` is sealed: a partner may write about the person.
     """
 
     __tablename__ = "withdrawal_acknowledgement"
     __table_args__ = (
+        UniqueConstraint("onward_referral_id", "number", name="uq_withdrawal_acknowledgement_number"),
         Index("ix_withdrawal_acknowledgement_case", "case_id", "id"),
         Index(
             "ix_withdrawal_acknowledgement_awaited",
@@ -76,7 +77,8 @@ class WithdrawalAcknowledgement(Base, table=True):
     )
 
     id: UUID = Field(primary_key=True)
-    onward_referral_id: UUID = Field(unique=True)
+    onward_referral_id: UUID
+    number: int = Field(0, sa_column=Column(Integer, nullable=False, server_default="0"))
     case_id: UUID
     partner_id: UUID
     reason: str = Field(max_length=24)

@@ -4,9 +4,12 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hubkit.clock import ManualClock
+from hubkit.contracts import PersonErasedV1
 from hubkit.db import Database
+from hubkit.messaging import OUTBOX
 from services.intake.actions import account, retention
 from services.intake.actions.export import held_about, record_export, register_fault
 from services.intake.actions.register import register_referrals
@@ -40,6 +43,9 @@ async def test_a_deleted_person_opens_and_is_found_no_more_and_the_other_referra
         assert await retention.deletable(tx, deps(), [first, second]) == ({second}, {})
     async with db.transaction() as tx:
         assert await retention.erase(tx, deps(), first, {}, "dpo") is None
+    async with db.reading() as tx:
+        said = await tx.rows(select(OUTBOX.c.subject).where(OUTBOX.c.type == PersonErasedV1.TYPE))
+    assert [row.subject for row in said] == [str(first)]
 
 
 async def test_a_hold_of_today_keeps_and_one_of_yesterday_does_not(db: Database):

@@ -138,12 +138,13 @@ async def test_what_changes_while_it_is_read_is_amended_at_once(world: World) ->
     assert await amendments(world) == [(1, ["phone"], False)]
 
 
-async def test_who_may_not_read_any_more_is_not_told(world: World) -> None:
+async def test_who_may_not_read_any_more_is_not_told_to_read_again(world: World) -> None:
     case_id, _ = await read_one(world)
-    await world.triage(case_id, 2, consent("withdrawn", recorded_at=NOW))
+    async with world.db.transaction() as tx:
+        await registry.change_agreement(tx, world.agreements["counselling"], {"status": "suspended"})
     await correct(world, corrected(case_id, 3, phone=2))
-    assert await amendments(world) == []
-    assert [type for type, *_ in await told(world)] == ["withdrawn"]
+    assert await amendments(world) == [(1, ["phone"], False)]
+    assert await told(world) == []
 
 
 async def test_the_gate_is_asked_again_before_each_attempt_and_a_recall_stops_the_news(world: World) -> None:

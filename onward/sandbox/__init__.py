@@ -1,0 +1,1 @@
+"""`onward partner sandbox`: plays the hub towards a partner's own implementation, with invented data."""
