@@ -23,8 +23,10 @@ KINDS = frozenset({
     "restorative_justice", "witness_care", "witness_service", "stalking", "hate_crime", "modern_slavery",
     "serious_violence", "fraud", "older_people", "lgbtq", "multi_crime", "local_authority", "citizens_advice",
     "substance_misuse", "road_harm", "asb", "serious_fire", "advocacy", "online_wellbeing", "volunteers",
-    "safeguarding", "adult_victims", "other",
+    "safeguarding", "adult_victims", "hub", "other",
 })  # fmt: skip
+#: The kind of another hub, and the need of somebody who lives in its area.
+HUB = "hub"
 
 _CRIMES = {
     "violence": "homicide attempted_murder gbh_intent with_injury without_injury strangulation threats_to_kill "
@@ -54,7 +56,10 @@ METHODS = frozenset({
     "phone", "text", "email", "letter", "face_to_face", "home_visit", "video", "online", "secure_email",
 })  # fmt: skip
 #: What a person decides about: the two ways of their data, being asked what it was like, their story being told.
-HOPS = frozenset({"police_to_hub", "hub_to_partner", "survey", "case_study"})
+HOPS = frozenset({"police_to_hub", "hub_to_partner", "hub_to_hub", "survey", "case_study"})
+#: The hops by which a person is referred onward; another hub has one of its own.
+ONWARD_HOP, HUB_HOP = "hub_to_partner", "hub_to_hub"
+ONWARD_HOPS = frozenset({ONWARD_HOP, HUB_HOP})
 CONSENT_DECISIONS = frozenset({"given", "refused", "withdrawn", "not_asked"})
 CONSENT_METHODS = frozenset({"spoken", "written", "online", "implied"})
 RISK_INSTRUMENTS = frozenset({"dash", "dara", "other"})
@@ -108,3 +113,8 @@ DATA_KINDS = frozenset({
 ACCESS_GROUNDS = frozenset({"safeguarding_risk", "court_order"})
 PURPOSES = frozenset({"support", "hate_crime_report"})
 INTAKE_METHODS = frozenset({"website", "phone", "email", "freephone", "letter", "in_person"})
+
+
+def hop_to(kind: str) -> str:
+    """Return the hop by which a person is referred to a service of this kind."""
+    return HUB_HOP if kind == HUB else ONWARD_HOP

@@ -119,7 +119,7 @@ class Directory:
 
     async def _add_for_the_rest(self, name: str, taken: Sequence[str]) -> dict[str, Any]:
         """Add a service for whatever the others do not take; its kind is the code that its name is most like."""
-        free = sorted(codes.KINDS - set(taken) - {_CATCH_ALL})
+        free = sorted(codes.KINDS - set(taken) - {_CATCH_ALL, codes.HUB})
         words = set(re.split(r"[^a-z]+", name.lower()))
         kind = max(free, key=lambda code: len(words & set(code.split("_"))))
         return await self.add(name, kind=kind, also=[code for code in free if code != kind])

@@ -12,6 +12,7 @@ _ACRONYMS = {
 _HOPS = {
     "police_to_hub": "passing data from the police to the hub",
     "hub_to_partner": "passing data from the hub to partners",
+    "hub_to_hub": "passing data from the hub to another hub",
     "survey": "surveys",
     "case_study": "telling their story",
 }

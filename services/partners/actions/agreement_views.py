@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+from hubkit.contracts.codes import ONWARD_HOPS
 from hubkit.db import Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from services.partners.actions.agreements import read_agreement
 from services.partners.model import FULL, NO_ENCRYPTION_KEY
 from services.partners.policy import agreement_terms, agreements
-from services.partners.policy.agreement_terms import ONWARD, Standing
+from services.partners.policy.agreement_terms import Standing
 from services.partners.policy.gate import SHARED
 from services.partners.policy.transitions import LIVE
 from services.partners.store import agreements as store
@@ -176,7 +177,7 @@ async def forecast(tx: Tx, today: date, on: date) -> Forecast:
     """
     if on < today:
         raise InvalidError(errors=[FieldError("?on", "in_the_past", "must not be before today")])
-    rows = [row for row in await store.in_force_or_to_come(tx) if ONWARD in row.hops]
+    rows = [row for row in await store.in_force_or_to_come(tx) if not ONWARD_HOPS.isdisjoint(row.hops)]
     by_partner: dict[UUID, list[Any]] = {}
     for row in rows:
         by_partner.setdefault(row.partner_id, []).append(row)

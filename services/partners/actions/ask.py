@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from hubkit.contracts.codes import hop_to
 from hubkit.db import Tx
 from hubkit.telemetry import DECISIONS
 from services.partners.actions.deps import Deps
@@ -14,7 +15,6 @@ from services.partners.policy.protections import Protection
 from services.partners.policy.transitions import TOLD
 from services.partners.store import cases, protection, registry
 
-HOP: Final = "hub_to_partner"
 _UNPROTECTED: Final = Protection()
 
 
@@ -93,18 +93,29 @@ async def questions_about(
     tx: Tx, deps: Deps, asked: Sequence[Asked], known: Mapping[UUID, cases.Case], *, lock: bool = True
 ) -> dict[UUID, gate.Question]:
     """Return what the gate is asked about each, by onward referral; without `lock` for looking alone."""
+    questions: dict[UUID, gate.Question] = {}
+    for hop in sorted({hop_to(each.kind) for each in asked}):
+        over = [each for each in asked if hop_to(each.kind) == hop]
+        questions |= await _questions_over(tx, deps, hop, (over, known), lock=lock)
+    return questions
+
+
+async def _questions_over(
+    tx: Tx, deps: Deps, hop: str, about: tuple[Sequence[Asked], Mapping[UUID, cases.Case]], *, lock: bool
+) -> dict[UUID, gate.Question]:
+    asked, known = about
     partners, shares = await registry.share_partners(
-        tx, {each.partner_id for each in asked}, {each.service_id for each in asked}, HOP, lock=lock
+        tx, {each.partner_id for each in asked}, {each.service_id for each in asked}, hop, lock=lock
     )
     grounds = await _grounds(tx, asked, partners)
     consents = await cases.consents_of(tx, {each.case_id for each in asked})
     profile = deps.profile_at(tx.now)
-    today, basis = profile.local_day(tx.now), profile.basis_for(HOP)
+    today, basis = profile.local_day(tx.now), profile.basis_for(hop)
     questions: dict[UUID, gate.Question] = {}
     for each in asked:
         case = known.get(each.case_id)
         questions[each.id] = gate.Question(
-            hop=HOP,
+            hop=hop,
             purpose=each.kind,
             case_status=case.status if case is not None else None,
             crime_category=case.crime_category if case is not None else None,

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from hubkit.auth import Caller
 from hubkit.contracts import ConsentRecordedV1, ConsentWithdrawnV1
+from hubkit.contracts.codes import ONWARD_HOPS, hop_to
 from hubkit.db import Database, Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from hubkit.ids import new_id
 from services.partners.actions import acknowledgements, deliveries
-from services.partners.actions.ask import HOP
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import reconsider, tell_withdrawn
 from services.partners.actions.permits import PERMIT_LIFETIME
@@ -154,7 +154,7 @@ async def _record(
         return recorded, frozenset()
     if consent.is_about_sharing(decision.decision, decision.purpose):
         _tell(tx, recorded)
-    if decision.hop != HOP:
+    if decision.hop not in ONWARD_HOPS:
         return recorded, frozenset()
     begun = frozenset(await cases.outstanding(tx, case_id))
     withdrawn = tuple(row.id for row in await reconsider(tx, deps, [case_id]))
@@ -170,7 +170,7 @@ async def _tell_the_past(tx: Tx, deps: Deps, case: cases.Case) -> tuple[UUID, ..
     child = is_child(case.age, case.markers or ())
     taken: dict[Onward, str] = {}
     for row in rows:
-        about = consent.About(HOP, frozenset({row.kind, str(row.partner_id)}), tx.now, child)
+        about = consent.About(hop_to(row.kind), frozenset({row.kind, str(row.partner_id)}), tx.now, child)
         against = consent.objections(consent.newest(decisions, about))
         if against and row.id in informed and row.basis != SAFEGUARDING:
             taken[row] = against[0]

@@ -3,12 +3,11 @@
 from typing import Final
 from uuid import UUID
 
-from hubkit.contracts.codes import DATA_CATEGORIES
+from hubkit.contracts.codes import DATA_CATEGORIES, HUB, HUB_HOP, ONWARD_HOP
 from hubkit.contracts.profile import HubPartner, Profile
 from hubkit.db import Tx
 from hubkit.ids import new_id
 from services.partners.actions.agreements import By, approve_agreement, draft_agreement
-from services.partners.actions.ask import HOP
 from services.partners.actions.directory import Offer, store_services
 from services.partners.actions.listings import list_demonstration
 from services.partners.policy.demonstration import APPROVER, DRAFTER, DemonstrationPartner, demonstration_partners
@@ -29,12 +28,14 @@ async def add_demonstration_partners(tx: Tx, profile: Profile) -> None:
         for id, partner in partners.items()
     ]  # fmt: skip
     new = await registry.add_partners(tx, rows)
-    basis = profile.demonstration_basis or profile.basis_for(HOP) or "consent"
+    basis = profile.demonstration_basis or profile.basis_for(ONWARD_HOP) or "consent"
     for id, partner in partners.items():
         if id in new:
             services = await store_services(tx, id, [_offer(each) for each in partner.services])
             await list_demonstration(tx, id, partner.name, services)
-            await _agree(tx, id, partner, basis)
+            # Another hub is no partner of the hub's text: without a basis of its own it stands on consent.
+            own = profile.basis_for(HUB_HOP) or "consent" if HUB in partner.purposes else basis
+            await _agree(tx, id, partner, own)
 
 
 async def _agree(tx: Tx, partner_id: UUID, partner: DemonstrationPartner, basis: str) -> None:

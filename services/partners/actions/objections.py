@@ -8,11 +8,10 @@ from uuid import UUID
 
 from hubkit.auth import Caller
 from hubkit.contracts import ObjectionRecordedV1
-from hubkit.contracts.codes import KINDS
+from hubkit.contracts.codes import KINDS, ONWARD_HOP
 from hubkit.db import Database, Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from hubkit.ids import new_id
-from services.partners.actions.ask import HOP
 from services.partners.actions.consents import Decision, Recorded, record_consent
 from services.partners.actions.deps import Deps
 from services.partners.model import ALL, MESSAGES
@@ -96,7 +95,7 @@ async def _check(tx: Tx, case_id: UUID, objection: Objection) -> None:
 def _refusal(objection: Objection) -> Decision:
     recipients = () if objection.to == ALL else (objection.to,)
     # It counts from now on: one from before a later consent would be overridden by that.
-    return Decision(hop=HOP, decision="refused", recipients=recipients, method=objection.method)
+    return Decision(hop=ONWARD_HOP, decision="refused", recipients=recipients, method=objection.method)
 
 
 async def _keep(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from hubkit.contracts.codes import HUB_HOP, ONWARD_HOP
 from services.partners.policy.protections import Giver, giver_faults
 
 #: Explicit consent is an express statement, in speech or writing, and its record says which.
@@ -123,11 +124,19 @@ def recording_faults(
 
 def _counts(consent: Consent, about: About) -> bool:
     return (
-        consent.hop == about.hop
+        _is_on(consent, about.hop)
         and (not consent.recipients or not consent.recipients.isdisjoint(about.recipient))
         and consent.purpose in (None, _SUPPORT)
         and (consent.decision in _OBJECTIONS or (consent.decision == "given" and consent.recorded_at <= about.now))
     )
+
+
+def _is_on(consent: Consent, hop: str) -> bool:
+    """Return whether a decision is on a hop: whoever said no to the hub's partners has said no to another hub too.
+
+    A yes to partners is none to another hub, which is asked for on its own.
+    """
+    return consent.hop == hop or (hop == HUB_HOP and consent.hop == ONWARD_HOP and consent.decision in _OBJECTIONS)
 
 
 def _is_overruled(consent: Consent, counting: Sequence[Consent]) -> bool:

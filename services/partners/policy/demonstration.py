@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hubkit.contracts.codes import KINDS
+from hubkit.contracts.codes import HUB, KINDS, hop_to
 from hubkit.contracts.profile import HubPartner, Profile
 
 #: The two persons behind the made-up agreements.
@@ -30,7 +30,7 @@ class DemonstrationPartner:
     def purposes(self) -> tuple[str, ...]:
         """Every kind of support that it may be asked for; a service of kind other may be asked for any."""
         kinds = {kind for each in self.services for kind in (each.kind, *each.also, *each.teams)}
-        return tuple(sorted(KINDS if "other" in kinds else kinds))
+        return tuple(sorted(KINDS - {HUB} if "other" in kinds else kinds))
 
     def agreement(self, lawful_basis: str, data_categories: Iterable[str]) -> dict[str, Any]:
         """Return what the made-up agreement with it says; it holds for every day that somebody may try."""
@@ -42,6 +42,7 @@ class DemonstrationPartner:
             **_WORDS,
             "parties": parties,
             "purposes": list(self.purposes),
+            "hops": sorted({hop_to(purpose) for purpose in self.purposes}),
             "data_categories": list(data_categories),
             "lawful_basis": lawful_basis,
             "special_category_condition": "substantial_public_interest",

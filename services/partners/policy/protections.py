@@ -27,7 +27,7 @@ _ANONYMOUS_MARKERS: Final = frozenset({"sexual_violence", "child_sexual_abuse", 
 _TAKES_ANONYMOUS: Final = frozenset({
     "isva", "sexual_violence", "idva", "domestic_abuse", "modern_slavery", "serious_violence", "counselling",
     "mental_health", "children_young_people", "advocacy", "witness_care", "witness_service", "safeguarding",
-    "multi_crime", "adult_victims",
+    "multi_crime", "adult_victims", "hub",
 })  # fmt: skip
 _IDENTIFYING: Final = (*DATA_CATEGORIES["identity"], *DATA_CATEGORIES["contact"])
 

@@ -8,7 +8,15 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from hubkit.contracts.codes import CONSENT_DECISIONS, CONSENT_METHODS, DATA_CATEGORIES, HOPS, KINDS, PURPOSES
+from hubkit.contracts.codes import (
+    CONSENT_DECISIONS,
+    CONSENT_METHODS,
+    DATA_CATEGORIES,
+    HOPS,
+    KINDS,
+    ONWARD_HOPS,
+    PURPOSES,
+)
 from hubkit.fields import Code, Instant, StrictModel, code_of, text
 from services.partners.model import CAPACITIES, COMPETENCES, GIVERS, INTERPRETERS
 from services.partners.schemas.base import Answered, Distinct
@@ -68,7 +76,7 @@ class NewConsent(StrictModel):
 
     @model_validator(mode="after")
     def _says_what_is_shared(self) -> Self:
-        if self.hop == "hub_to_partner" and self.decision == "given" and not self.data_categories:
+        if self.hop in ONWARD_HOPS and self.decision == "given" and not self.data_categories:
             raise PydanticCustomError("data_categories_missing", "a consent to share says which data_categories")
         return self
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hubkit.contracts import ConsentRecordedV1, Event, OnwardReferralChasedV1
+from hubkit.contracts.codes import ONWARD_HOPS, hop_to
 from hubkit.contracts.onward import OnwardReferralChanged
 from hubkit.contracts.profile import Within
 from hubkit.db import Tx
@@ -14,8 +15,6 @@ from services.routing.actions.deps import Deps, Rules
 from services.routing.actions.tell import save_changed, step
 from services.routing.model import Candidate, News, Pathway
 from services.routing.policy import pathways as policy
-
-_HOP = "hub_to_partner"
 
 
 async def follow_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralChanged]]) -> None:
@@ -49,7 +48,7 @@ async def note_received(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferra
 
 async def note_consents(tx: Tx, deps: Deps, events: Sequence[Event[ConsentRecordedV1]]) -> None:
     """Open pathways again that had stopped because the person was against it, and is not any more."""
-    given = [event for event in events if event.data.hop == _HOP and event.data.decision == "given"]
+    given = [event for event in events if event.data.hop in ONWARD_HOPS and event.data.decision == "given"]
     if not given:
         return
     case_ids = {event.data.case_id for event in given}
@@ -58,6 +57,8 @@ async def note_consents(tx: Tx, deps: Deps, events: Sequence[Event[ConsentRecord
     after = dict(before)
     for event in given:
         for pathway in [p for p in after.values() if p.case_id == event.data.case_id and cases[p.case_id].is_open]:
+            if hop_to(pathway.need) != event.data.hop:
+                continue
             step(tx, after, policy.after_consent(pathway, event.data.recipients, event.time, new_id()))
     await save_changed(tx, deps.profile_at(tx.now), before, after.values())
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from hubkit.contracts.codes import HUB
 from hubkit.contracts.profile import Routing
 from services.routing.model import CATCH_ALL, Candidate, CaseFacts, Listing
 
@@ -12,7 +13,8 @@ from services.routing.model import CATCH_ALL, Candidate, CaseFacts, Listing
 def services_for(need: str, listings: Iterable[Listing]) -> list[Listing]:
     """Return the services that a need is for: those that name it, or the catch-all ones where no active one does.
 
-    Services that name it and are not active stay among them, so that it can be seen why they are not asked.
+    Services that name it and are not active stay among them, so that it can be seen why they are not asked. What a
+    person of another area needs is that area's hub, and no service in general.
 
     Source: hub facts, `partners` (kind `other`: services in general, which stand for the needs that the text gives to
     nobody else); design section 2 (the code of a need is the kind of service that meets it).
@@ -20,6 +22,8 @@ def services_for(need: str, listings: Iterable[Listing]) -> list[Listing]:
     known = list(listings)
     named = [listing for listing in known if need in listing.needs]
     if any(listing.status == "active" for listing in named):
+        return named
+    if need == HUB:
         return named
     return named + [listing for listing in known if listing.kind == CATCH_ALL and need not in listing.needs]
 
@@ -55,12 +59,14 @@ def order_candidates(
 def why_not(facts: CaseFacts, listing: Listing) -> tuple[str, ...]:
     """Return the codes of what keeps this service from taking the person; empty when nothing does.
 
-    An unknown age, area or risk does not exclude: the service decides when it reads the referral.
+    An unknown age, area or risk does not exclude: the service decides when it reads the referral. Another hub is asked
+    for people of its area alone, for the wrong one could do nothing with their data.
     """
     reasons = []
     if listing.status != "active":
         reasons.append("service_not_active")
-    if listing.areas and facts.area_code is not None and facts.area_code not in listing.areas:
+    is_elsewhere = facts.area_code not in listing.areas and (facts.area_code is not None or HUB in listing.needs)
+    if listing.areas and is_elsewhere:
         reasons.append("outside_area")
     reasons += _age_not_taken(facts.age, listing)
     if listing.crimes and not _takes_crime(facts.crime_category, listing.crimes):

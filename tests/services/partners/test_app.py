@@ -50,7 +50,7 @@ async def test_demonstration_partners_are_those_of_the_profile_and_added_once(ur
     purposes = [each["purposes"] for each in agreements]
     assert purposes[0] == ["fraud", "hate_crime", "multi_crime", "witness_service"]
     assert purposes[1:3] == [["idva", "isva"], ["idva"]]
-    assert purposes[3] == sorted(KINDS)
+    assert purposes[3] == sorted(KINDS - {"hub"})
     assert all("narrative" not in each["data_categories"] for each in agreements)
 
 

@@ -16,6 +16,9 @@ from tests.services.routing.words import facts, listing
         ({}, {"status": "suspended"}, ("service_not_active",)),
         ({}, {"areas": ("E07000009",)}, ("outside_area",)),
         ({"area_code": None}, {"areas": ("E07000009",)}, ()),
+        ({"area_code": None}, {"kind": "hub", "areas": ("E07000009",)}, ("outside_area",)),
+        ({"area_code": "E07000009"}, {"kind": "hub", "areas": ("E07000009",)}, ()),
+        ({"area_code": None}, {"kind": "hub"}, ()),
         ({"age": 17}, {"min_age": 18}, ("below_minimum_age",)),
         ({"age": 18}, {"min_age": 18}, ()),
         ({"age": 25}, {"max_age": 25}, ()),
@@ -55,6 +58,12 @@ def test_a_need_is_for_those_who_name_it_and_for_catch_alls_only_without_them(
 ) -> None:
     listings = [listing(number, **changes) for number, changes in enumerate(services, 1)]
     assert [each.service_id.int for each in candidates.services_for("counselling", listings)] == chosen
+
+
+def test_another_hub_is_named_or_nobody_is() -> None:
+    listings = [listing(1, kind="other"), listing(2, kind="hub")]
+    assert [each.service_id.int for each in candidates.services_for("hub", listings)] == [2]
+    assert candidates.services_for("hub", listings[:1]) == []
 
 
 def test_the_need_other_is_for_catch_alls_themselves() -> None:
