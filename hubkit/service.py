@@ -89,13 +89,13 @@ class Service:
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start everything, serve, stop everything. Refuses a stale schema and an unsafe database."""
-        await migrations.check_current(self.module, self.settings.database_url)
-        if self.settings.is_production:
-            await self.db.check_durability()
-        for action in self._starters:
-            await action()
-        self._tasks = [asyncio.create_task(keep_running(self.name, n, run)) for n, run in self._loops.items()]
         try:
+            await migrations.check_current(self.module, self.settings.database_url)
+            if self.settings.is_production:
+                await self.db.check_durability()
+            for action in self._starters:
+                await action()
+            self._tasks = [asyncio.create_task(keep_running(self.name, n, run)) for n, run in self._loops.items()]
             yield
         finally:
             for task in self._tasks:
