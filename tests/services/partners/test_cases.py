@@ -81,6 +81,7 @@ async def test_staff_see_to_whom_a_case_was_referred_and_what_went_out(hub: Runn
         "reasons": [],
         "at": "2026-11-19T09:00:00Z",
         "onward_referral_id": str(counselling),
+        "delivery_id": None,
         "acknowledgement": None,
         "safeguarding": None,
     }
