@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import delete, func, select, update
 
 from hubkit.bus import Bus, Message
+from hubkit.contracts import PRODUCERS
 from hubkit.contracts.envelope import Contract, Event, decode
 from hubkit.db import Database, Tx, is_disconnect, whole
 from hubkit.errors import PermanentError, TransientError
@@ -174,13 +175,34 @@ class Inbox:
         dead: list[dict[str, Any]] = []
         for raw in raws if isinstance(raws, list) else [raws]:
             try:
-                contract = self._contracts[raw["type"]]
-                arrived.append(_Arrived(decode(raw, contract), raw))
+                arrived.append(_Arrived(self._event(raw, message.type), raw))
+            except PermanentError as error:
+                dead.append(self._dead_row(message.type, orjson.dumps(raw), str(error), raw))
             except (KeyError, TypeError):
                 dead.append(self._dead_row(message.type, orjson.dumps(raw), "unknown type", raw))
             except ValueError:
                 dead.append(self._dead_row(message.type, orjson.dumps(raw), "does not fit its contract", raw))
         return arrived, dead
+
+    def _event(self, raw: Any, type: str) -> Event[Any]:
+        """Return the event of an envelope that came as one of a type, which is what the broker's permissions are for.
+
+        Raises
+        ------
+        KeyError, TypeError
+            When its type is none that this service takes in.
+        ValueError
+            When it does not fit its contract.
+        PermanentError
+            When it came as another type, or not from the one service that says such events; a replay changes neither.
+        """
+        contract = self._contracts[raw["type"]]
+        if raw["type"] != type:
+            raise PermanentError("came as another type")
+        event = decode(raw, contract)
+        if event.source != PRODUCERS[contract]:
+            raise PermanentError("not from its producer")
+        return event
 
     def _dead_row(self, type: str, body: bytes, reason: str, raw: Any = None) -> dict[str, Any]:
         try:
@@ -295,7 +317,7 @@ class Inbox:
                 if row is None:
                     return  # another replica has it
                 raw = orjson.loads(row.body)
-                deferred = await self._apply(tx, [_Arrived(decode(raw, self._contracts[row.type]), raw)])
+                deferred = await self._apply(tx, [_Arrived(self._event(raw, row.type), raw)])
                 if deferred:
                     raise TransientError(deferred[0].reason)
                 done = {"state": "done", "body": None, "processed_at": tx.now, "due_at": None}

@@ -7,13 +7,16 @@ value carries the word `development`, which production refuses.
 import base64
 import hashlib
 import json
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
+from hubkit.bus.rabbit import EXCHANGE
+from hubkit.config import default_profile
+from hubkit.contracts import PRODUCERS
 from hubkit.profiles import load_profile
 from onward.development import CALLERS, ENCRYPTING, new_secrets
-from onward.profiles import default_hub, find
 
 HERE = Path(__file__).parent
 DATABASES = ("gateway", "intake", "triage", "routing", "partners")
@@ -49,6 +52,12 @@ def broker_permission(name: str) -> dict[str, str]:
     }
 
 
+def topic_permission(name: str) -> dict[str, str]:
+    """Return which events one deployable may say: those it is the producer of. It may bind every queue."""
+    own = "|".join(re.escape(contract.TYPE) for contract, producer in PRODUCERS.items() if producer == name)
+    return {"user": name, "vhost": "onward", "exchange": EXCHANGE, "write": f"^({own})$", "read": ".*"}
+
+
 def broker_definitions(passwords: dict[str, str]) -> dict[str, Any]:
     """Return what RabbitMQ loads when it starts: the virtual host, and each deployable's user with its permissions."""
     return {
@@ -56,12 +65,13 @@ def broker_definitions(passwords: dict[str, str]) -> dict[str, Any]:
         "vhosts": [{"name": "onward"}],
         "users": [broker_user(name, secret) for name, secret in passwords.items()],
         "permissions": [broker_permission(name) for name in passwords],
+        "topic_permissions": [topic_permission(name) for name in passwords],
     }
 
 
 def files() -> dict[str, Any]:
     """Return every secret by its file name; what is not text becomes JSON."""
-    shared = new_secrets(load_profile(find(default_hub())))
+    shared = new_secrets(load_profile(default_profile()))
     broker_passwords = {name: password() for name in BROKER_USERS}
     made: dict[str, Any] = {
         "postgres-password": password(),

@@ -50,6 +50,7 @@ class RabbitBus(Bus):
         self._url = url
         self._service = service
         self._exchange: AbstractRobustExchange | None = None
+        self._refused = asyncio.Event()
         self._publisher: AbstractRobustConnection | None = None
         self._queues: dict[str, str] = {}
         self._sink: Callable[[Message], None] = lambda _message: None
@@ -58,7 +59,7 @@ class RabbitBus(Bus):
     @override
     def is_ready(self) -> bool:
         publisher = self._publisher
-        return self._exchange is not None and publisher is not None and publisher.connected.is_set()
+        return publisher is not None and publisher.connected.is_set()
 
     @property
     @override
@@ -94,6 +95,9 @@ class RabbitBus(Bus):
             # A dropped connection cancels the waiting publish from inside the library.
             raise PublishError("the connection was dropped") from None
         except Exception as error:
+            if isinstance(error, aio_pika.exceptions.ChannelClosed) and self._exchange is exchange:
+                self._exchange = None
+                self._refused.set()
             raise PublishError(type_name(error)) from error
 
     @override
@@ -102,19 +106,25 @@ class RabbitBus(Bus):
         publisher = await self._connect("publish")
         consumer: AbstractRobustConnection | None = None
         try:
-            channel = await publisher.channel(publisher_confirms=True, on_return_raises=True)
+            channel = await _channel(publisher)
             self._publisher, self._exchange = publisher, await _declare(channel)
             if self._queues:
                 consumer = await self._connect("consume")
                 await self._consume(consumer)
-            await asyncio.Event().wait()
+            while True:
+                await self._refused.wait()
+                self._refused.clear()
+                # The broker closes the channel on which it refuses something. The library opens it anew, but gives up
+                # when something is refused meanwhile, and what was refused is tried again soon.
+                await _close(channel)
+                await publisher.connected.wait()
+                channel = await _channel(publisher)
+                self._exchange = await _declare(channel)
         finally:
             self._exchange = self._publisher = None
             for connection in (consumer, publisher):
                 if connection is not None:
-                    with contextlib.suppress(Exception):
-                        async with asyncio.timeout(3):
-                            await connection.close()
+                    await _close(connection)
 
     async def _connect(self, purpose: str) -> AbstractRobustConnection:
         return await aio_pika.connect_robust(
@@ -141,6 +151,17 @@ class RabbitBus(Bus):
                 await incoming.ack()
 
         self._sink(Message(incoming.routing_key or incoming.type or "", incoming.body, ack))
+
+
+async def _channel(publisher: AbstractRobustConnection) -> AbstractRobustChannel:
+    channel: AbstractRobustChannel = await publisher.channel(publisher_confirms=True, on_return_raises=True)
+    return channel
+
+
+async def _close(what: AbstractRobustConnection | AbstractRobustChannel) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(3):
+            await what.close()
 
 
 async def _declare(channel: AbstractRobustChannel) -> AbstractRobustExchange:

@@ -63,6 +63,37 @@ CONSUMERS: dict[type[Contract], tuple[str, ...]] = {
     AgreementChangedV1: ("routing",),
 }
 
+#: Who says which event. It alone may: the broker's permissions are made from this table, and every inbox asks it.
+PRODUCERS: dict[type[Contract], str] = {
+    ReferralReceivedV1: "intake",
+    CaseOpenedV1: "triage",
+    CaseTriagedV1: "triage",
+    CaseExcludedV1: "triage",
+    CaseAssessedV1: "triage",
+    CaseClosedV1: "triage",
+    ReviewOpenedV1: "routing",
+    MessageRequestedV1: "triage",
+    MessageSettledV1: "intake",
+    PathwayProposedV1: "routing",
+    OnwardReferralRequestedV1: "routing",
+    OnwardReferralRecalledV1: "routing",
+    OnwardReferralChasedV1: "routing",
+    OnwardReferralSentV1: "partners",
+    OnwardReferralReceivedV1: "partners",
+    OnwardReferralRefusedV1: "partners",
+    OnwardReferralAcceptedV1: "partners",
+    OnwardReferralDeclinedV1: "partners",
+    OnwardReferralWithdrawnV1: "partners",
+    OnwardReferralClosedV1: "partners",
+    OnwardReferralAmendedV1: "partners",
+    ConsentRecordedV1: "partners",
+    ConsentWithdrawnV1: "partners",
+    DisclosureMadeV1: "partners",
+    ObjectionRecordedV1: "partners",
+    ServiceListedV1: "partners",
+    AgreementChangedV1: "partners",
+}
+
 #: Events that nobody waits for: each is only noted by its consumers. They may wait a moment to travel together.
 PATIENT = frozenset({
     PathwayProposedV1.TYPE,
@@ -80,6 +111,7 @@ __all__ = [
     "BY_TYPE",
     "CONSUMERS",
     "PATIENT",
+    "PRODUCERS",
     "AgreementChangedV1",
     "CaseAssessedV1",
     "CaseClosedV1",

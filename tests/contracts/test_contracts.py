@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hubkit.contracts import BY_TYPE, CONSUMERS, Contract
+from hubkit.contracts import BY_TYPE, CONSUMERS, PRODUCERS, Contract
 from tests.contracts.snapshots import FOLDER, breaches, schema_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,12 +64,18 @@ def test_declared_queues_are_the_consumed_ones(service: str) -> None:
     assert _handlers(service) == declared
 
 
+def test_every_contract_has_a_producer_and_consumers() -> None:
+    assert set(PRODUCERS) == set(CONSUMERS)
+    assert set(PRODUCERS.values()) <= set(SERVICES)
+
+
 @pytest.mark.parametrize("event_type", sorted(BY_TYPE))
 def test_contract_names_its_publisher_and_has_one(event_type: str) -> None:
     contract = BY_TYPE[event_type]
     documented = "".join(inspect.getdoc(c) or "" for c in contract.__mro__ if issubclass(c, Contract))
     publisher = re.search(r"Publisher: (\w+)", documented)
     assert publisher, f"{contract.__name__} does not say who publishes it"
+    assert publisher[1] == PRODUCERS[contract]
     source = "".join(path.read_text() for path in (ROOT / "services" / publisher[1]).rglob("*.py"))
     assert contract.__name__ in source
 

@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.development import generate
+from hubkit.bus.rabbit import EXCHANGE
 from hubkit.config import Settings
+from hubkit.contracts import BY_TYPE, PRODUCERS
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -35,6 +40,13 @@ def settings_class(deployable: str) -> type[Settings]:
         if isinstance(value, type) and issubclass(value, Settings) and value.__module__ == module.__name__
     )
     return found
+
+
+@cache
+def broker_definitions() -> dict[str, Any]:
+    """Return what the development broker loads at its start."""
+    definitions: dict[str, Any] = json.loads((DEVELOPMENT / "rabbitmq-definitions.json").read_text(encoding="utf-8"))
+    return definitions
 
 
 def environment(deployable: str) -> dict[str, str]:
@@ -139,10 +151,31 @@ def test_every_container_is_confined(name: str):
 @pytest.mark.parametrize("user", ["intake", "triage", "routing", "partners"])
 def test_a_broker_user_reads_only_its_own_queues(user: str):
     """Row 44 of the bad-input matrix."""
-    definitions = json.loads((DEVELOPMENT / "rabbitmq-definitions.json").read_text(encoding="utf-8"))
-    (permission,) = (entry for entry in definitions["permissions"] if entry["user"] == user)
+    (permission,) = (entry for entry in broker_definitions()["permissions"] if entry["user"] == user)
 
     assert permission["read"] == rf"^(hub\.events|{user}\..+)$"
+
+
+@pytest.mark.parametrize("user", ["intake", "triage", "routing", "partners"])
+def test_a_broker_user_says_only_its_own_events(user: str):
+    """Row 44 of the bad-input matrix; that the broker keeps to it is tested in test_broker.py."""
+    (permission,) = (entry for entry in broker_definitions()["topic_permissions"] if entry["user"] == user)
+    own = {contract.TYPE for contract, producer in PRODUCERS.items() if producer == user}
+
+    assert (permission["vhost"], permission["exchange"]) == ("onward", EXCHANGE)
+    assert {kind for kind in BY_TYPE if re.search(permission["write"], kind)} == own
+    assert not [
+        kind
+        for kind in own
+        if re.search(permission["write"], f"x.{kind}") or re.search(permission["write"], f"{kind}.x")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "of"), [("permissions", generate.broker_permission), ("topic_permissions", generate.topic_permission)]
+)
+def test_the_broker_definitions_are_those_that_are_generated(part: str, of: Callable[[str], dict[str, str]]):
+    assert broker_definitions()[part] == [of(user["name"]) for user in broker_definitions()["users"]]
 
 
 @pytest.mark.parametrize("caller", ["gateway", "partners"])

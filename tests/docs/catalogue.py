@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hubkit.contracts import BY_TYPE, CONSUMERS, Contract
+from hubkit.contracts import BY_TYPE, CONSUMERS, PRODUCERS, Contract
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "contracts.md"
 
@@ -32,16 +32,9 @@ def catalogue() -> str:
     return "\n".join(sections)
 
 
-def publisher(contract: type[Contract]) -> str:
-    """Return the service that publishes a contract, as its docstring says."""
-    documented = "".join(inspect.getdoc(each) or "" for each in contract.__mro__ if issubclass(each, Contract))
-    found = re.search(r"Publisher: (\w+)", documented)
-    return found[1] if found else "?"
-
-
 def _overview() -> str:
     rows = [
-        f"| [`{contract.TYPE}`](#{_anchor(contract.TYPE)}) | {publisher(contract)} | {', '.join(services)} |"
+        f"| [`{contract.TYPE}`](#{_anchor(contract.TYPE)}) | {PRODUCERS[contract]} | {', '.join(services)} |"
         for contract, services in CONSUMERS.items()
     ]
     return "\n".join(["| Event | From | To |", "|---|---|---|", *rows, ""])

@@ -17,6 +17,7 @@ from hubkit.bus import Bus, LocalBus, Message, PublishError, RabbitBus
 from hubkit.clock import ManualClock, SystemClock
 from hubkit.contracts import CaseExcludedV1, Event, ReferralReceivedV1
 from hubkit.contracts.case import DecisionFacts
+from hubkit.contracts.envelope import encode, pack
 from hubkit.contracts.referral import CrimeFacts
 from hubkit.db import Database, Tx
 from hubkit.errors import PermanentError, TransientError
@@ -266,7 +267,8 @@ async def test_poison_messages_are_dead_and_the_rest_flows(pair: Pair) -> None:
     kind = ReferralReceivedV1.TYPE
     envelope = {"id": str(new_id()), "type": kind, "source": "x", "subject": "x", "time": "2026-01-01T00:00:00+00:00"}
     wrong_shape = json.dumps([{**envelope, "data": {}}]).encode()
-    for body in (b"\xff not json", b'{"type":"other"}', wrong_shape, b"x" * 2_000_000):
+    forged = b"[" + encode(id=new_id(), source="partners", subject="x", time=datetime.now(UTC), data=received()) + b"]"
+    for body in (b"\xff not json", b'{"type":"other"}', wrong_shape, forged, b"x" * 2_000_000):
         await bus.publish(kind, body, str(new_id()))
     if isinstance(bus, RabbitBus):
         assert bus._exchange is not None
@@ -275,8 +277,52 @@ async def test_poison_messages_are_dead_and_the_rest_flows(pair: Pair) -> None:
         tx.emit(received(), "subject")
     await until(lambda: len(seen) == 1)
     reasons = sorted(row["reason"] for row in await list_events(pair.consumer, "dead"))
-    assert sorted(set(reasons)) == ["does not fit its contract", "message too large", "not JSON", "unknown type"]
+    assert sorted(set(reasons)) == [
+        "does not fit its contract", "message too large", "not JSON", "not from its producer", "unknown type",
+    ]  # fmt: skip
     assert reasons.count("not JSON") == (2 if isinstance(bus, RabbitBus) else 1)
+
+
+async def test_event_that_is_not_from_its_producer_stays_dead_on_replay(embedded: Pair) -> None:
+    """Row 44 of the bad-input matrix."""
+    seen: list[Event[Any]] = []
+
+    async def handler(tx: Tx, events: list[Event[Any]]) -> None:
+        tx.after_commit(lambda: seen.extend(events))
+
+    inbox = Inbox("triage", embedded.consumer, embedded.buses[1], {ReferralReceivedV1: handler})
+    forged, real = (
+        encode(id=new_id(), source=source, subject="x", time=datetime.now(UTC), data=received())
+        for source in ("partners", "intake")
+    )
+    embedded.run("inbox", inbox.run)
+    await embedded.buses[0].publish(ReferralReceivedV1.TYPE, pack([forged, real]), "1")
+    await until(lambda: len(seen) == 1)
+    assert await replay_dead(embedded.consumer) == 1
+    await inbox._retry_due()
+    await until(lambda: _is_given_up(embedded.consumer))
+    [dead] = await list_events(embedded.consumer, "dead")
+    assert (dead["reason"], dead["attempts"]) == ("not from its producer", 1)
+    assert [event.source for event in seen] == ["intake"]
+
+
+async def test_event_that_came_as_another_type_is_dead(embedded: Pair) -> None:
+    """Row 44: who may say one type at the broker says no other in its place."""
+
+    async def handler(_tx: Tx, _events: list[Event[Any]]) -> None:
+        raise AssertionError("it has no effect")
+
+    handlers = {ReferralReceivedV1: handler, CaseExcludedV1: handler}
+    inbox = Inbox("triage", embedded.consumer, embedded.buses[1], handlers)
+    embedded.run("inbox", inbox.run)
+    forged = encode(id=new_id(), source="intake", subject="x", time=datetime.now(UTC), data=received())
+    await embedded.buses[0].publish(CaseExcludedV1.TYPE, pack([forged]), "1")
+    await until(lambda: _is_given_up(embedded.consumer))
+    assert [row["reason"] for row in await list_events(embedded.consumer, "dead")] == ["came as another type"]
+
+
+async def _is_given_up(db: Database) -> bool:
+    return bool(await list_events(db, "dead"))
 
 
 async def test_hundred_concurrent_duplicates_have_one_effect(full: Pair) -> None:
@@ -339,7 +385,7 @@ async def test_only_one_relay_of_a_service_leads(full: Pair) -> None:
 
 async def test_exhausted_event_is_dead_after_the_last_try(tmp_path: Path) -> None:
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
-    db = Database(f"sqlite+aiosqlite:///{tmp_path}/a.db", source="triage", clock=clock)
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/a.db", source="intake", clock=clock)
     async with db._writer.begin() as conn:
         await conn.run_sync(_metadata.create_all)
     bus = LocalBus()

@@ -50,7 +50,11 @@
     43  gateway/test_bad_input.py test_row_43_an_odd_path_is_not_found_and_a_long_one_too_long
     44  services/partners/test_bad_input.py test_row_44_an_event_that_cannot_be_read_is_dead_and_others_flow
     44  hubkit/test_messaging.py test_poison_messages_are_dead_and_the_rest_flows
+    44  hubkit/test_messaging.py test_event_that_is_not_from_its_producer_stays_dead_on_replay
+    44  hubkit/test_messaging.py test_event_that_came_as_another_type_is_dead
     44  deploy/test_compose.py test_a_broker_user_reads_only_its_own_queues
+    44  deploy/test_compose.py test_a_broker_user_says_only_its_own_events
+    44  deploy/test_broker.py test_the_broker_refuses_an_event_of_another_service
     45  services/partners/test_open_directory.py test_what_it_does_not_understand_it_refuses
     45  services/partners/test_open_directory.py test_each_filter_finds_what_it_says_and_no_character_stands_for_others
     46  services/partners/test_agreements.py test_row_46_what_is_wrong_is_refused_with_place_and_code
@@ -532,6 +536,7 @@ async def test_row_44_an_event_that_cannot_be_read_is_dead_and_others_flow(partn
         "does not fit its contract": [
             {**envelope, "type": kind, "data": {**data, "case_id": "1"}, "id": str(new_id())}
         ],
+        "not from its producer": [{**envelope, "type": kind, "data": data, "source": "routing", "id": str(new_id())}],
         "message too large": [{**envelope, "type": kind, "data": data, "subject": "x" * 2_000_000}],
     }
     for events in wrong.values():

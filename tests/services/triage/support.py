@@ -15,7 +15,7 @@ from hubkit import migrations
 from hubkit.auth import Caller, InternalIssuer, new_signing_key
 from hubkit.bus import LocalBus, Message
 from hubkit.clock import ManualClock
-from hubkit.contracts import CONSUMERS, Contract, Event, ReferralReceivedV1
+from hubkit.contracts import CONSUMERS, PRODUCERS, Contract, Event, ReferralReceivedV1
 from hubkit.contracts.envelope import encode, pack
 from hubkit.ids import new_id
 from hubkit.profiles import ProfileBook
@@ -64,7 +64,8 @@ class Triage:
     async def hear(self, *contracts: Contract) -> None:
         """Publish one message with these contracts, all of one type, and return once triage has taken them in."""
         bodies = [
-            encode(id=new_id(), source="test", subject="x", time=self.clock.now(), data=data) for data in contracts
+            encode(id=new_id(), source=PRODUCERS[type(data)], subject="x", time=self.clock.now(), data=data)
+            for data in contracts
         ]
         await self.bus.publish(contracts[0].TYPE, pack(bodies), "message")
 
