@@ -74,6 +74,7 @@ PRODUCERS: dict[type[Contract], str] = {
     ReviewOpenedV1: "routing",
     MessageRequestedV1: "triage",
     MessageSettledV1: "intake",
+    PersonErasedV1: "intake",
     PathwayProposedV1: "routing",
     OnwardReferralRequestedV1: "routing",
     OnwardReferralRecalledV1: "routing",
