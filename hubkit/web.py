@@ -219,15 +219,15 @@ async def _read(request: Request, limit: int, *, is_form: bool, is_required: boo
     content_type = request.headers.get("content-type")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("Send the body without a content encoding", code="unsupported_content_encoding")
-    if content_type is not None:
-        _check_type(content_type, _FORM_TYPES if is_form else ("application/json",))
     raw = await read_body(request, limit)
     if not raw:
+        # Whatever type it is said to be: many clients name one for nothing.
         if is_required:
             raise InvalidError(errors=[FieldError("", "body_missing", "a body is required")])
         return StrictRequest(request, raw)
     if content_type is None:
         raise UnsupportedMediaTypeError
+    _check_type(content_type, _FORM_TYPES if is_form else ("application/json",))
     return StrictRequest(request, raw, None if is_form else parse_json(raw))
 
 

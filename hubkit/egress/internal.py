@@ -123,7 +123,13 @@ class HttpInternalClient:
             # The deadline is the caller's `asyncio.timeout`; aiohttp's own would round it up.
             self._session = new_session(connector, aiohttp.ClientTimeout(total=None, sock_connect=5.0))
         async with self._session.request(
-            method, url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=reuse
+            method,
+            url,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            skip_auto_headers=("Content-Type",),  # what the caller did not say is not said for it
+            trace_request_ctx=reuse,
         ) as response:
             content = bytearray()
             while chunk := await response.content.read(_MAX_RESPONSE + 1 - len(content)):

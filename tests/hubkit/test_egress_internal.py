@@ -34,6 +34,7 @@ def service() -> FastAPI:
             "x-item": item.encode().hex(),
             "x-query": request.url.query,
             "x-given": request.headers.get("x-given", ""),
+            "x-type": request.headers.get("content-type", "none"),
         }
         return Response(body, 201, names)
 
@@ -98,6 +99,11 @@ async def test_an_internal_call_carries_path_query_headers_and_body(client: Inte
     assert (await client.request("GET", "/echo/")).body == b""
     assert (await client.request("GET", "/nowhere")).status == 404
     assert where.get() == "outside"
+
+
+@pytest.mark.parametrize("body", [None, b"", b"x"])
+async def test_no_content_type_is_said_that_the_caller_did_not_say(client: InternalClient, body: bytes | None) -> None:
+    assert (await client.request("POST", "/echo/", body=body)).header("x-type") == "none"
 
 
 async def test_a_redirect_is_an_answer(client: InternalClient) -> None:

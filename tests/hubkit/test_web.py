@@ -356,6 +356,8 @@ async def test_a_route_that_streams_reads_any_type_up_to_its_own_limit(client: h
 async def test_an_optional_body_may_be_left_out(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/optional")).json() == {"given": False}
     assert (await _post(client, _letter(), "/v1/optional")).json() == {"given": True}
+    for said in ("application/octet-stream", "application/x-www-form-urlencoded", "text/plain"):
+        assert (await _post(client, b"", "/v1/optional", content_type=said)).json() == {"given": False}
 
 
 @pytest.mark.parametrize("query", ["limit=1&limit=2", "flag=true&flag=true", "unknown=1&unknown=2", "limit=&limit="])
