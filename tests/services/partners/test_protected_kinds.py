@@ -30,7 +30,7 @@ def test_services_whose_work_they_are_know_who_they_are() -> None:
         assert {kind for kind in KINDS if not kept(kind, crime)} == {
             "isva", "sexual_violence", "idva", "domestic_abuse", "modern_slavery", "serious_violence", "counselling",
             "mental_health", "children_young_people", "advocacy", "witness_care", "witness_service", "safeguarding",
-            "multi_crime", "adult_victims",
+            "multi_crime", "adult_victims", "hub",
         }  # fmt: skip
 
 
