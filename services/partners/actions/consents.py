@@ -22,6 +22,7 @@ from services.partners.model import Onward, Status
 from services.partners.policy import consent
 from services.partners.policy.gate import SAFEGUARDING
 from services.partners.policy.protections import Giver, is_child
+from services.partners.policy.transitions import OVER
 from services.partners.store import cases, onward
 
 #: Clocks of callers may be ahead of ours by this much; what they record counts as recorded now.
@@ -74,7 +75,8 @@ class Entry:
 class Recorded:
     """A decision with its id, and what had gone out of the onward referrals that it took back; a draft's faults.
 
-    `over` are those that had ended before, whose partners have the data all the same.
+    `besides` are the others that it is about: those that had ended before, by an earlier withdrawal too, and those that
+    go on because they stand on safeguarding. What their partners have, they have all the same.
     """
 
     id: UUID
@@ -82,7 +84,7 @@ class Recorded:
     decision: Decision
     recorded_at: datetime
     withdrawn: tuple[UUID, ...] = ()
-    over: tuple[UUID, ...] = ()
+    besides: tuple[UUID, ...] = ()
     disclosures: Sequence[Any] = field(default=())
     deliveries: Sequence[Any] = field(default=())
     acknowledgements: Sequence[Any] = field(default=())
@@ -92,8 +94,9 @@ class Recorded:
 async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID, decision: Decision) -> Recorded:
     """Record a decision and let it take effect: what waited for it goes out, what it takes back stops.
 
-    When it takes something back, this returns only once no attempt that began before is still under way (20 s at
-    most), so that nothing starts after it has been acknowledged; what went out until then is named.
+    This returns only once no attempt that was permitted before is still under way (20 s at most), so that nothing that
+    the decision takes away, be it one data category, starts after it has been acknowledged. Where the person says no,
+    what went out until then is named, and as often as they say so: an answer may be lost.
 
     Raises
     ------
@@ -105,10 +108,10 @@ async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID
     """
     async with db.transaction() as tx:
         recorded, begun = await _record(tx, deps, caller, case_id, decision)
-    concerned = (*recorded.withdrawn, *recorded.over)
+    await _wait_for(db, case_id, begun)
+    concerned = (*recorded.withdrawn, *recorded.besides)
     if not concerned:
         return recorded
-    await _wait_for(db, case_id, begun)
     async with db.reading() as tx:
         return replace(
             recorded,
@@ -158,25 +161,36 @@ async def _record(
         return recorded, frozenset()
     begun = frozenset(await cases.outstanding(tx, case_id))
     withdrawn = tuple(row.id for row in await reconsider(tx, deps, [case_id]))
-    over = await _tell_the_past(tx, deps, case) if decision.decision != "given" else ()
-    return replace(recorded, withdrawn=withdrawn, over=over), begun
+    recorded = replace(recorded, withdrawn=withdrawn)
+    if decision.decision == "given":
+        return recorded, begun
+    return replace(recorded, besides=await _tell_the_past(tx, deps, case, recorded)), begun
 
 
-async def _tell_the_past(tx: Tx, deps: Deps, case: cases.Case) -> tuple[UUID, ...]:
-    """Tell the partners that have the person's data from onward referrals that are over, and ask them too."""
-    rows = await onward.of_case(tx, case.case_id, (Status.DECLINED, Status.CLOSED))
-    informed = {each.onward_referral_id for each in await cases.disclosures_of(tx, [row.id for row in rows])}
+async def _tell_the_past(tx: Tx, deps: Deps, case: cases.Case, recorded: Recorded) -> tuple[UUID, ...]:
+    """Return the other onward referrals that the person says no to; partners of those that are over are told and asked.
+
+    Asked are those that have the person's data, each once: also where the hub had taken it back for another reason, and
+    where it was the same decision, said again.
+    """
     decisions = (await cases.consents_of(tx, [case.case_id])).get(case.case_id, ())
     child = is_child(case.age, case.markers or ())
-    taken: dict[Onward, str] = {}
-    for row in rows:
-        about = consent.About(hop_to(row.kind), frozenset({row.kind, str(row.partner_id)}), tx.now, child)
-        against = consent.objections(consent.newest(decisions, about))
-        if against and row.id in informed and row.basis != SAFEGUARDING:
-            taken[row] = against[0]
-    due = await acknowledgements.ask(tx, deps, taken)
-    await tell_withdrawn(tx, deps, [row for row in taken if row.id in due], due)
-    return tuple(row.id for row in taken)
+    about: dict[Onward, str] = {}
+    for row in await onward.of_case(tx, case.case_id, tuple(Status)):
+        names = frozenset({row.kind, str(row.partner_id)})
+        newest = consent.newest(decisions, consent.About(hop_to(row.kind), names, tx.now, child))
+        against = consent.objections(newest)
+        if against and row.id not in recorded.withdrawn and recorded.id in {each.id for each in newest}:
+            about[row] = against[0]
+    informed = {each.onward_referral_id for each in await cases.disclosures_of(tx, [row.id for row in about])}
+    asked = {
+        row: why
+        for row, why in about.items()
+        if row.status in OVER and row.basis != SAFEGUARDING and row.id in informed
+    }
+    due = await acknowledgements.ask(tx, deps, asked)
+    await tell_withdrawn(tx, deps, [row for row in asked if row.id in due], due, number=1)
+    return tuple(row.id for row in about)
 
 
 def _faults(tx: Tx, case: cases.Case, decision: Decision, recorded_at: datetime) -> list[FieldError]:

@@ -128,10 +128,27 @@ async def _take_back(tx: Tx, deps: Deps, withdrawn: Sequence[Onward], *, before:
     await tell_withdrawn(tx, deps, told, due)
 
 
-async def tell_withdrawn(tx: Tx, deps: Deps, told: Sequence[Onward], due: Mapping[UUID, datetime]) -> None:
-    """Tell partners that the hub took onward referrals back, and until when they are to say what they did with them."""
+async def tell_withdrawn(
+    tx: Tx, deps: Deps, told: Sequence[Onward], due: Mapping[UUID, datetime], *, number: int = 0
+) -> None:
+    """Tell partners that the hub took onward referrals back, and until when they are to say what they did with them.
+
+    Parameters
+    ----------
+    number
+        1 about those that were over already, for some of them had been taken back before, and told so.
+    """
     notices = [
-        Notice(row.id, row.partner_id, WITHDRAWN, row.kind, urgent=True, acknowledge_by=due.get(row.id)) for row in told
+        Notice(
+            row.id,
+            row.partner_id,
+            WITHDRAWN,
+            row.kind,
+            urgent=True,
+            acknowledge_by=due.get(row.id),
+            number=number,
+        )
+        for row in told
     ]
     await deliveries.enqueue(tx, deps, notices)
 

@@ -29,8 +29,8 @@ async def record_consent(
 ) -> RecordedConsent:
     """Record a decision; what waited for it goes out, what it takes back stops. A draft is kept and does nothing.
 
-    A withdrawal is answered when nothing that began before it is still under way, which can take 20 seconds; the
-    answer names what had gone out.
+    It is answered when nothing that was allowed before it is still under way, which can take 20 seconds; where the
+    person says no, the answer names what had gone out.
     """
     decision = consents.Decision(**body.model_dump())
     recorded = await consents.record_consent(database(request), dependencies(request), caller, case_id, decision)

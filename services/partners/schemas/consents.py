@@ -138,8 +138,9 @@ class FaultBody(Answered):
 class RecordedConsent(ConsentBody):
     """A decision and what it took back: the onward referrals, and what had gone out of them before it took effect.
 
-    `disclosures` and `deliveries` are of onward referrals that had ended before too. `acknowledgements` is what their
-    partners are asked. `faults` are those of a draft.
+    `disclosures` and `deliveries` are also of onward referrals to the same recipients that had ended or been taken back
+    before, and of those that go on because they stand on safeguarding. `acknowledgements` is what their partners are
+    asked. Said again, a withdrawal is answered with the same. `faults` are those of a draft.
     """
 
     faults: list[FaultBody]

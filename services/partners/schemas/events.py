@@ -43,10 +43,15 @@ class WithdrawnLinks(ReferralLinks):
 
 
 class WithdrawnData(ReferralData):
-    """Which referral it is. `acknowledge_by` is there where you had received data, and are to say what became of it."""
+    """Which referral it is. `acknowledge_by` is there where you had received data, and are to say what became of it.
+
+    `number` is there where your work had ended, or the hub had taken the referral back for another reason before: now
+    it is the person who says so.
+    """
 
     links: WithdrawnLinks
     acknowledge_by: AwareDatetime | None = None
+    number: int | None = None
 
 
 class VerifyLinks(BaseModel):

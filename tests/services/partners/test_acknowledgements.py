@@ -5,14 +5,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from sqlalchemy import select, text
 
+from hubkit.contracts import OnwardReferralRecalledV1
 from hubkit.db import table_of
 from hubkit.ids import new_id
 from services.partners.actions.acknowledgements import count_overdue
+from services.partners.actions.onward import recall_onward
 from services.partners.model import WITHDRAWN
 from services.partners.tables.delivery import Delivery
-from tests.services.partners.support import Running, consent
+from tests.services.partners.support import Running, consent, event
 from tests.services.partners.test_onward import add_endpoint
 
 NO = {"hop": "hub_to_partner", "decision": "withdrawn", "recipients": ["counselling"]}
@@ -40,6 +43,7 @@ async def test_a_recipient_is_asked_with_the_withdrawal_and_staff_read_its_state
     case_id = await partners.open_case(consent())
     onward_id = await partners.request(case_id)
     await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
+    partners.clock.advance(timedelta(seconds=21))  # nobody settles the permit of the delivery
     [asked] = (await withdraw(partners, case_id))["acknowledgements"]
     # Five working days from Thursday 19 November, to the end of the day.
     assert (asked["state"], asked["due_at"][:10]) == ("awaited", "2026-11-26")
@@ -74,6 +78,78 @@ async def test_whose_work_had_ended_is_asked_too_when_it_had_read(partners: Runn
     assert len(await listed(partners)) == 1
     await withdraw(partners, case_id)
     assert len(await listed(partners)) == 1
+
+
+async def test_a_withdrawal_said_again_is_answered_with_the_same(partners: Running) -> None:
+    """Its answer may have been lost; whoever says it again must hear all the same what had gone out."""
+    case_id = await partners.open_case(consent())
+    onward_id = await partners.request(case_id)
+    await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
+    first, again = await withdraw(partners, case_id), await withdraw(partners, case_id)
+    everybody = await withdraw(partners, case_id, recipients=[], decision="refused")
+    assert (first["withdrawn"], again["withdrawn"], everybody["withdrawn"]) == ([str(onward_id)], [], [])
+    assert len(first["disclosures"]) == len(first["acknowledgements"]) == 1
+    for other in (again, everybody):
+        assert (other["disclosures"], other["acknowledgements"]) == (first["disclosures"], first["acknowledgements"])
+    about_others = await withdraw(partners, case_id, recipients=["idva"])
+    assert (about_others["disclosures"], about_others["acknowledgements"]) == ([], [])
+
+
+@pytest.mark.parametrize("ending", ["recalled", "expired", "excluded"])
+async def test_who_had_read_what_was_taken_back_is_told_again_when_the_person_says_no(
+    partners: Running, ending: str
+) -> None:
+    await add_endpoint(partners)
+    partners.deps.handover.take = lambda _leased: None
+    case_id = await partners.open_case(consent())
+    onward_id = await partners.request(case_id)
+    await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
+    partners.clock.advance(timedelta(seconds=21))  # nobody settles the permit of the delivery
+    if ending == "recalled":
+        body = {"reason": "not_needed"}
+        await partners.call("POST", f"/v1/onward-referrals/{onward_id}/recall", "cases:write", body)
+    elif ending == "expired":
+        gone = OnwardReferralRecalledV1(
+            onward_referral_id=onward_id, pathway_id=new_id(), case_id=case_id, reason="no_answer"
+        )
+        async with partners.db.transaction() as tx:
+            await recall_onward(tx, partners.deps, [event(gone)])
+    else:
+        await partners.exclude(case_id)
+    assert await listed(partners) == []
+    for _ in range(2):
+        taken = await withdraw(partners, case_id)
+        assert taken["withdrawn"] == []
+        assert [each["onward_referral_id"] for each in taken["disclosures"]] == [str(onward_id)]
+        assert [each["state"] for each in taken["acknowledgements"]] == ["awaited"]
+    table = table_of(Delivery)
+    async with partners.db.reading() as tx:
+        told = await tx.rows(select(table.c.body).where(table.c.type == WITHDRAWN).order_by(table.c.id))
+    news = [orjson.loads(each.body)["data"] for each in told]
+    assert [("acknowledge_by" in each, each.get("number")) for each in news] == [(False, None), (True, 1)]
+    assert (await state(partners, onward_id)).status_code == 200
+
+
+async def test_what_stands_on_safeguarding_is_named_and_goes_on(partners: Running) -> None:
+    case_id = await partners.open_case(consent())
+    body = {
+        "partner": str(partners.partners["counselling"]),
+        "service": str(partners.services["counselling"]),
+        "legal_ground": "safeguarding_of_children",
+        "data_categories": ["identity"],
+        "reason": "A child is in danger at home",
+        "decided_by": "Robin Lead",
+        "person_told": "not_told_unsafe",
+    }
+    path = f"/v1/cases/{case_id}/safeguarding-disclosures"
+    id = (await partners.call("POST", path, "cases:write", body)).json()["id"]
+    approved = await partners.call("POST", f"{path}/{id}/approve", "cases:write", {"approved_by": "Kim Second"})
+    onward_id = approved.json()["onward_referral_id"]
+    await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
+    taken = await withdraw(partners, case_id)
+    assert [each["onward_referral_id"] for each in taken["disclosures"]] == [onward_id]
+    assert (taken["withdrawn"], taken["acknowledgements"]) == ([], [])
+    assert (await partners.row(UUID(onward_id))).status == "received"
 
 
 async def test_who_was_never_told_or_is_another_recipient_is_not_asked(partners: Running) -> None:

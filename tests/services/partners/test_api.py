@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -22,6 +23,8 @@ GIVEN = {
     "method": "spoken",
 }
 WITHDRAWN = {"hop": "hub_to_partner", "decision": "withdrawn", "recipients": ["counselling"]}
+#: Less than the person gave before: the rest is taken back by it.
+LESS = WITHDRAWN | {"decision": "given", "data_categories": ["needs"], "method": "spoken"}
 
 
 def test_every_public_route_has_a_guard(partners: Running) -> None:
@@ -255,17 +258,20 @@ async def test_withdrawal_answers_what_went_out_and_tells_the_partner(partners: 
     assert isinstance((await partners.said(case_id))[-1], ConsentWithdrawnV1)
 
 
-async def test_withdrawal_is_answered_once_running_attempts_are_over(partners: Running) -> None:
+@pytest.mark.parametrize("said", [WITHDRAWN, LESS], ids=["withdrawn", "less"])
+async def test_what_takes_away_is_answered_once_running_attempts_are_over(
+    partners: Running, said: dict[str, Any]
+) -> None:
     case_id = await partners.open_case(consent())
     onward_id = await partners.request(case_id)
     async with partners.db.transaction() as tx:
         permit_id = (await permits_for(tx, partners.deps, [onward_id]))[onward_id].permit_id
     assert permit_id is not None
-    withdrawing = asyncio.create_task(partners.call("POST", f"/v1/cases/{case_id}/consents", "cases:write", WITHDRAWN))
+    withdrawing = asyncio.create_task(partners.call("POST", f"/v1/cases/{case_id}/consents", "cases:write", said))
     done, _ = await asyncio.wait([withdrawing], timeout=0.3)
     assert not done
     async with partners.db.transaction() as tx:
-        assert not (await permits_for(tx, partners.deps, [onward_id]))[onward_id].allowed
+        assert (await permits_for(tx, partners.deps, [onward_id]))[onward_id].allowed is (said is LESS)
         await settle_permits(tx, [permit_id])
     assert (await withdrawing).status_code == 201
 
