@@ -89,7 +89,7 @@ def samples(now: datetime, id: UUID, public_url: str, *, challenge: str) -> dict
     about, due = (id, "counselling"), (now + timedelta(days=10)).replace(hour=23, minute=59, second=59)
     return {
         SENT: onward(SENT, now, about, public_url),
-        WITHDRAWN: onward(WITHDRAWN, now, about, public_url, acknowledge_by=due),
+        WITHDRAWN: onward(WITHDRAWN, now, about, public_url, acknowledge_by=due, number=1),
         AMENDED: onward(AMENDED, now, about, public_url, number=1),
         REMINDER: onward(REMINDER, now, about, public_url, number=1),
         RECTIFIED: rectified(now, about, public_url, Rectification(CORRECTED, 2, ("phone", "address"), due)),
