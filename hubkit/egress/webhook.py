@@ -212,4 +212,7 @@ def _class_of(error: Exception) -> ErrorClass:
 
 
 def _is_oversized(error: aiohttp.ClientResponseError) -> bool:
-    return isinstance(error.__cause__, aiohttp.http_exceptions.LineTooLong) or "bytes" in error.message
+    # aiohttp tells of too many headers, and of too long ones in part, by its message alone.
+    return isinstance(error.__cause__, aiohttp.http_exceptions.LineTooLong) or any(
+        words in error.message for words in ("bytes", "Too many headers")
+    )

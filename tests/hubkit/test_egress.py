@@ -159,7 +159,12 @@ async def test_a_reset_before_the_status_is_a_failure(sender: WebhookClient) -> 
 
 @pytest.mark.parametrize(
     ("said", "outcome"),
-    [(b"nonsense\r\n\r\n", "reset"), (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", "too_large")],
+    [
+        (b"nonsense\r\n\r\n", "reset"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "reset"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", "too_large"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 10_000, "too_large"),
+    ],
 )
 async def test_an_unreadable_answer_is_a_failure(sender: WebhookClient, said: bytes, outcome: str) -> None:
     async with served(saying(said)) as port:

@@ -73,7 +73,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value[:12])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits
         return None
     seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return seconds if seconds > 0 else None

@@ -267,7 +267,14 @@ async def test_a_redirect_is_not_followed_and_is_retried(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "least_s", "most_s"),
-    [("120", 120, 120), ("1000000000", 3600, 3600), ("-1", 4, 6), ("garbage", 4, 6)],
+    [
+        ("120", 120, 120),
+        ("1000000000", 3600, 3600),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600, 3600),
+        ("-1", 4, 6),
+        ("garbage", 4, 6),
+        ("Sat, 21 Nov 2026 12:00:00 +99999999999999999999", 4, 6),
+    ],
 )
 async def test_retry_after_is_honoured_within_an_hour(world: World, asked: str, least_s: int, most_s: int) -> None:
     """Row 31 of the fault matrix."""

@@ -3,10 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.partners.policy.retry import STEPS_S, delay_after, hold_for, parse_retry_after, reason_to_park
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+#: What dates are made of, and what they are not.
+PIECES = [
+    "Sat,", "21", "31", "Feb", "Nov", "2026", "12:02:00", "24:00:00", "0:0", "GMT", "+0000", "-9999", "+99999999",
+    "9" * 12, "9" * 22, "-1", "1e9", ":", "(", ",", "am", "\u0663",
+]  # fmt: skip
 
 
 def test_ten_attempts_span_75_hours_and_35_minutes() -> None:
@@ -48,11 +55,20 @@ def test_retry_after_is_never_undercut_and_never_holds_back_for_more_than_an_hou
         ("", None),
         ("٣", None),
         ("Sat, 99 Nov 2026 12:02:00 GMT", None),
+        ("Sat, 21 Nov 99999999999999999999 12:02:00 GMT", None),
+        ("Sat, 21 Nov 2026 12:02:00 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 251_607_038_399.0),
         (None, None),
     ],
 )
 def test_retry_after_is_read_or_ignored(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, NOW) == seconds
+
+
+@given(st.one_of(st.text(max_size=64), st.lists(st.sampled_from(PIECES), max_size=8).map(" ".join)))
+def test_whatever_a_partner_asks_is_read_as_a_time_ahead_or_ignored(value: str) -> None:
+    seconds = parse_retry_after(value, NOW)
+    assert seconds is None or seconds >= 0
 
 
 def test_a_long_row_of_digits_is_still_a_number() -> None:
