@@ -100,6 +100,16 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORTS: Final = {"https": {443, 8443}, "http": {80, 8080}}
 _DEFAULT_PORT: Final = {"https": 443, "http": 80}
+# Cyrillic, Greek and Armenian letters that read as Latin ones. A word of such letters alone is a Latin one in disguise.
+# Source: the whole-script checks of Chromium, components/url_formatter/spoof_checks/idn_spoof_checker.cc.
+_LOOKALIKES: Final = frozenset(
+    "\u0430\u044b\u0441\u0501\u0435\u050d\u04bb\u0456\u044e\u043a\u0458\u04cf\u043c\u043d\u043e\u0440\u0517\u051b\u0455"
+    "\u051d\u0443\u0445\u044a\u044c\u04bd\u043f\u0433\u0475\u0461"
+    "\u03b1\u03b9\u03ba\u03bd\u03c1\u03c5\u03c9\u03b7\u03bf\u03c4"
+    "\u0561\u0563\u0566\u0567\u056c\u0570\u0575\u0578\u0579\u057a\u057d\u0582\u0585\u0559"
+)
+# Dotless i and the letters of phonetic alphabets: Latin, and made to look like Latin letters.
+_PHONETIC: Final = frozenset(map(chr, (0x131, *range(0x250, 0x2B0), *range(0x1D00, 0x1DC0))))
 _LOOPBACK_HOSTS: Final = {"127.0.0.1", "[::1]"}
 
 
@@ -197,14 +207,17 @@ def check_domain(domain: str) -> str:
     InvalidError
         As `check_webhook_url` for the host.
     """
-    return host_of(check_webhook_url(f"https://{domain}/"))
+    host = host_of(check_webhook_url(f"https://{domain}/"))
+    if host != domain.lower():
+        raise _refused("host_invalid", "The domain stands alone, without port or path")
+    return host
 
 
 def _is_plain(label: str) -> bool:
     """Return whether an `xn--` label decodes to letters of one script, in the only form that encodes so.
 
-    A name of one script that looks like a Latin one stays possible; `domain_rules` of a partner are against that.
-    Source: Unicode Technical Standard 39 section 5.2, "Single Script".
+    Nor may it be made of letters alone that look like Latin ones.
+    Source: Unicode Technical Standard 39 sections 4.1, "Whole-Script Confusables", and 5.2, "Single Script".
     """
     try:
         text = label[4:].encode().decode("punycode")
@@ -213,7 +226,10 @@ def _is_plain(label: str) -> bool:
     canonical = unicodedata.normalize("NFKC", text).casefold()
     if text.isascii() or canonical != text or text.encode("punycode").decode() != label[4:]:
         return False
-    scripts = {unicodedata.name(character, "?").split()[0] for character in text if character.isalpha()}
+    letters = {character for character in text if character.isalpha()}
+    if letters & _PHONETIC or (letters and letters <= _LOOKALIKES):
+        return False
+    scripts = {unicodedata.name(character, "?").split()[0] for character in letters}
     return all(unicodedata.category(character)[0] in "LMN" or character == "-" for character in text) and (
         len(scripts) <= 1 or scripts <= {"CJK", "HIRAGANA", "KATAKANA"}
     )

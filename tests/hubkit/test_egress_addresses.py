@@ -97,6 +97,7 @@ def test_the_guard_makes_no_socket_for_a_refused_address() -> None:
         ("https://hooks.example.org:8443/a", "https://hooks.example.org:8443/a"),
         ("https://xn--bcher-kva.example.org/a", "https://xn--bcher-kva.example.org/a"),
         ("https://xn--e1afmkfd.example.org/", "https://xn--e1afmkfd.example.org/"),
+        ("https://xn--dr-bva.example.org/", "https://xn--dr-bva.example.org/"),
         ("https://xn--wgv71a119e.example.org/", "https://xn--wgv71a119e.example.org/"),
     ],
 )
@@ -128,6 +129,12 @@ BAD_URLS = {
     "https://0/": "ip_address_not_allowed", "https://0177.0.0.1/": "ip_address_not_allowed",
     "https://[::1]/": "ip_address_not_allowed", "https://[::ffff:7f00:1]/": "ip_address_not_allowed",
     "https://xn--pple-43d.example.org/": "host_misleading", "https://xn--ppl-bwa42e.example.org/": "host_misleading",
+    # аррӏе, раураӏ and ορα of Cyrillic and Greek letters alone, gıthub without its dot, ɡoogle with a phonetic g
+    "https://xn--80ak6aa92e.example.org/": "host_misleading",
+    "https://xn--80aa0cbo65f.example.org/": "host_misleading",
+    "https://xn--mxa1ag.example.org/": "host_misleading",
+    "https://xn--gthub-n4a.example.org/": "host_misleading",
+    "https://xn--oogle-qmc.example.org/": "host_misleading",
     "https://xn--a.example.org/": "host_misleading", "https://xn--.example.org/": "host_invalid",
     "https://xn--abc-.example.org/": "host_invalid", "https://xn--zzzzzzzzzzzzzzzzzz.example.org/": "host_misleading",
     "https://0/a": "ip_address_not_allowed", "https://[::]/": "ip_address_not_allowed",

@@ -380,6 +380,9 @@ async def test_a_test_event_goes_to_an_active_endpoint_and_concerns_nobody(clien
     assert orjson.loads(receiver.received[2].body)["data"] == {"endpoint_id": made["id"]}
 
 
+WRONG = ["ok.example", "127.0.0.1", "a.example:22", "a.example/a", "a.example:443", "*.example.org"]
+
+
 async def test_a_partner_is_held_to_its_domains(client: Client) -> None:
     path = f"/v1/partners/{client.partner}/webhook-domains"
     set_ = await client.call("PUT", path, {"domains": ["Partner.example", "xn--bcher-kva.example"]}, "directory:write")
@@ -400,9 +403,13 @@ async def test_a_partner_is_held_to_its_domains(client: Client) -> None:
         "pointer": "/url", "code": "domain_not_allowed",
         "detail": "The host is not under a domain that was agreed with you",
     }  # fmt: skip
-    wrong = await client.call("PUT", path, {"domains": ["ok.example", "127.0.0.1", "a.example:22"]}, "directory:write")
+    wrong = await client.call("PUT", path, {"domains": WRONG}, "directory:write")
     found = [(each["pointer"], each["code"]) for each in wrong.json()["errors"]]
-    assert found == [("/domains/1", "ip_address_not_allowed"), ("/domains/2", "port_not_allowed")]
+    assert found == [
+        ("/domains/1", "ip_address_not_allowed"),
+        ("/domains/2", "port_not_allowed"),
+        *((f"/domains/{n}", "host_invalid") for n in (3, 4, 5)),
+    ]
 
 
 async def test_the_hub_is_no_partners_address(client: Client) -> None:
