@@ -10,6 +10,8 @@ from hubkit.problems import problem, problem_of_status
 
 #: Of request line and headers together, beyond what came with their first bytes. httptools knows no limit.
 MAX_HEAD_BYTES: Final = 64 * 1024
+#: Of the address in the request line; what is shorter is measured by `EdgeMiddleware`. httptools reads up to 64 kB.
+MAX_TARGET_BYTES: Final = 32 * 1024
 _LINGER_S: Final = 2.0
 
 
@@ -20,6 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
     the `Host` header: nobody sends one to us in earnest.
     """
 
+    url = b""
     _is_in_head = False
     _is_refused = False
     _head_bytes = 0
@@ -32,6 +35,8 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        if len(self.url) > MAX_TARGET_BYTES:
+            raise ValueError("the address is too long")
         if not self.url.startswith(b"/"):
             raise ValueError("the request line names a server")  # uvicorn answers with `send_400_response`
         super().on_headers_complete()
@@ -54,6 +59,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer and end the connection, with a moment for what is on its way: an abrupt end would undo the answer."""
         self._is_refused = True
+        if len(self.url) > MAX_TARGET_BYTES:  # whatever else is wrong with it
+            response = problem(414, "uri_too_long", "The address is too long")
         if not getattr(self.cycle, "response_complete", True):  # there is no cycle before the first request
             self.transport.close()  # an answer now would be taken for that to the request before
             return

@@ -1,5 +1,7 @@
 """The HTTP edge every deployable shares: strict requests in, problem details out."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar, get_args
@@ -26,7 +28,7 @@ from hubkit.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from hubkit.jsonbody import parse_json
+from hubkit.jsonbody import parse_json, pointer_of
 from hubkit.problems import PROBLEM_MEDIA_TYPE, PROBLEM_SCHEMA, problem, problem_of, problem_of_status
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
 MAX_BODY_BYTES = 256 * 1024
 MAX_PATH_BYTES = 2048
 MAX_QUERY_BYTES = 8192
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -126,9 +129,15 @@ def _refuse_path(scope: Scope) -> Response | None:
 
 
 def _refuse_host(scope: Scope) -> Response | None:
-    """Refuse two hosts: a proxy before us may have gone by the other (RFC 9112 section 3.2)."""
-    if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+    """Refuse two hosts, of which a proxy before us may have gone by the other, none, and what is no host.
+
+    Source: RFC 9112 section 3.2.
+    """
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) > 1:
         return problem_of(BadRequestError(code="repeated_header"))
+    if not (_HOST.fullmatch(hosts[0]) if hosts else scope.get("http_version") != "1.1"):
+        return problem_of(BadRequestError(code="invalid_host"))
     return None
 
 
@@ -174,15 +183,13 @@ class StrictRoute(APIRoute):
         field = self.body_field
         is_form = field is not None and isinstance(field.field_info, params.Form)
         is_required = field is not None and field.field_info.is_required()
-        lists = frozenset(
-            parameter.alias
-            for parameter in get_flat_params(self.dependant)
-            if isinstance(parameter.field_info, params.Query) and _is_list(parameter.field_info.annotation)
-        )
+        queries = [each for each in get_flat_params(self.dependant) if isinstance(each.field_info, params.Query)]
+        known = frozenset(each.alias for each in queries)
+        lists = frozenset(each.alias for each in queries if _is_list(each.field_info.annotation))
 
         async def strict(request: Request) -> Response:
             if request.scope["query_string"]:
-                _refuse_repeats(request.scope["query_string"], lists)
+                _check_query(request.scope["query_string"], known, lists)
             if field is not None:
                 request = await _read(request, limit, is_form=is_form, is_required=is_required)
             return await handler(request)
@@ -247,12 +254,22 @@ def _is_list(annotation: Any) -> bool:
     return bool(origins & {list, set, tuple, frozenset, Sequence})
 
 
-def _refuse_repeats(query: bytes, lists: frozenset[str]) -> None:
-    seen: set[str] = set()
-    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name in seen and name not in lists:
-            raise BadRequestError("A query parameter is given more than once", code="repeated_parameter")
-        seen.add(name)
+def _check_query(query: bytes, known: frozenset[str], lists: frozenset[str]) -> None:
+    """Refuse a parameter that stands twice, and where there are any, one that is not known.
+
+    A filter that is left out without a word misleads.
+    """
+    try:
+        names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")]
+    except (UnicodeDecodeError, ValueError):
+        raise BadRequestError("The query is not UTF-8", code="invalid_query") from None
+    if any(count > 1 and name not in lists for name, count in Counter(names).items()):
+        raise BadRequestError("A query parameter is given more than once", code="repeated_parameter")
+    unknown = [name for name in dict.fromkeys(names) if name not in known] if known else []
+    if unknown:
+        detail = "is not a parameter of this call"
+        places = [pointer_of((name,)).removeprefix("/") for name in unknown]
+        raise InvalidError(errors=[FieldError(f"?{place}", "unknown_field", detail) for place in places])
 
 
 def if_match_version(request: Request) -> int:

@@ -333,7 +333,7 @@ def _scope(path: str, method: str = "GET", headers: list[tuple[bytes, bytes]] | 
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": headers or [],
+        "headers": [(b"host", b"sample"), *(headers or [])],
         "server": ("sample", 80),
         "client": ("192.0.2.1", 1),
     }
@@ -363,6 +363,21 @@ async def test_an_optional_body_may_be_left_out(client: httpx.AsyncClient) -> No
 @pytest.mark.parametrize("query", ["limit=1&limit=2", "flag=true&flag=true", "unknown=1&unknown=2", "limit=&limit="])
 async def test_a_repeated_scalar_parameter_is_400(client: httpx.AsyncClient, query: str) -> None:
     assert _problem(await client.get(f"/v1/letters?{query}"), 400)["code"] == "repeated_parameter"
+
+
+@pytest.mark.parametrize("query", ["sort=name", "Limit=1", "limit=1&%00=2", "limit[]=1", "=1"])
+async def test_a_parameter_that_a_list_does_not_know_is_422(client: httpx.AsyncClient, query: str) -> None:
+    [fault] = _problem(await client.get(f"/v1/letters?{query}"), 422)["errors"]
+    assert (fault["pointer"][0], fault["code"]) == ("?", "unknown_field")
+
+
+async def test_a_call_without_parameters_does_not_look_at_any(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v1/optional?cache=no")).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["tag=%ff", "tag=%ed%a0%80", "%ff=a", "sort=%c0%af"])
+async def test_a_query_that_is_not_utf_8_is_400(client: httpx.AsyncClient, query: str) -> None:
+    assert _problem(await client.get(f"/v1/letters?{query}"), 400)["code"] == "invalid_query"
 
 
 async def test_a_list_parameter_may_repeat(client: httpx.AsyncClient) -> None:
