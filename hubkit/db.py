@@ -80,6 +80,15 @@ class Database:
             self._writer = _sqlite_engine(url, self._opened, size=1, begin="BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(url, self._opened, size=4, begin="BEGIN")
 
+    async def open(self) -> None:
+        """Open SQLite's one connection for writing, before anybody wants it.
+
+        Who is cancelled while the pool opens its only connection leaves the others waiting for it until they give up.
+        """
+        if not self.is_postgresql:
+            async with self._writer.connect():
+                pass
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """Open a transaction; it commits at the end of the block, with its events, and rolls back on an error."""

@@ -64,7 +64,10 @@ async def upgrade(module: str, url: str, *, make: str | None = None) -> None:
             if engine.dialect.name == "postgresql":
                 key = int.from_bytes(hashlib.sha256(f"migrate {module}".encode()).digest()[:8], "big", signed=True)
                 await conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
-                await conn.commit()
+            else:
+                # Kept in the file. Connections that each switch to it while they open would lock one another out.
+                await conn.execute(text("PRAGMA journal_mode=WAL"))
+            await conn.commit()
             await conn.run_sync(_alembic, module, make)
             await conn.commit()
     finally:

@@ -93,6 +93,7 @@ class Service:
             await migrations.check_current(self.module, self.settings.database_url)
             if self.settings.is_production:
                 await self.db.check_durability()
+            await self.db.open()
             for action in self._starters:
                 await action()
             self._tasks = [asyncio.create_task(keep_running(self.name, n, run)) for n, run in self._loops.items()]
