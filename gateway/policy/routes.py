@@ -35,7 +35,7 @@ _WHAT_HAPPENS_TO_A_CASE: Final = (
 _ON_AGREEMENTS: Final = ("approve", "suspend", "resume", "end")
 
 #: What anybody may read. Source: the paths that Open Referral UK 3.0 and HSDS 3.0 give a directory.
-_DIRECTORY: Final = ("services", "organizations", "taxonomies", "taxonomy_terms")
+_DIRECTORY: Final = ("services", "service_at_locations", "organizations", "taxonomies", "taxonomy_terms")
 
 #: Source: design.md section 6.
 ROUTES: Final[tuple[Route, ...]] = (
@@ -111,7 +111,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PUT", "/v1/services/{id}/listing", "directory:write", _PARTNERS, _WRITE),
     Route("GET", "/v1/partners/{id}/listing", "directory:write", _PARTNERS, _READ),
     Route("PUT", "/v1/partners/{id}/listing", "directory:write", _PARTNERS, _WRITE),
-    Route("GET", "/directory", PUBLIC, _PARTNERS, RouteClass.PUBLIC),
+    # The profile's "/" below the address of the directory; both forms of it are asked for.
+    *(Route("GET", path, PUBLIC, _PARTNERS, RouteClass.PUBLIC) for path in ("/directory", "/directory/")),
     *(
         Route("GET", f"/directory/{name}{one}", PUBLIC, _PARTNERS, RouteClass.PUBLIC)
         for name in _DIRECTORY

@@ -244,11 +244,16 @@ class Wanted:
 
     search: str | None = None
     kind: str | None = None
+    term: UUID | None = None
+    taxonomy: UUID | None = None
     area: str | None = None
     organisation_id: UUID | None = None
     minimum_age: int | None = None
     maximum_age: int | None = None
     modified_after: datetime | None = None
+    day: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
     sort: str = "added"
 
 

@@ -41,8 +41,9 @@ async def test_anybody_may_read_it_and_a_token_changes_nothing(gateway: Gateway)
         token = seen["authorization"].removeprefix("Bearer ")
         claims = _claims(token)
         assert (claims["scope"], claims["sub"]) == (PUBLIC, "public")
-    assert (await gateway.http.get("/directory")).status_code == 200
-    assert gateway.service.seen[-1]["path"] == "/directory"
+    for path in ("/directory", "/directory/"):
+        assert (await gateway.http.get(path)).status_code == 200
+        assert gateway.service.seen[-1]["path"] == path
 
 
 async def test_what_is_kept_is_asked_for_with_its_tag(gateway: Gateway) -> None:
@@ -60,7 +61,7 @@ async def test_what_is_kept_is_asked_for_with_its_tag(gateway: Gateway) -> None:
         ("GET", "/directory/services/1/listing", 404),
         ("GET", "/directory/partners", 404),
         ("GET", "/directory/services/..%2f..", 404),
-        ("GET", "/directory/", 404),
+        ("GET", "/directory/services/", 404),
         ("GET", "/directoryservices", 404),
         ("GET", "/v1/services/1/listing", 401),
     ],

@@ -63,6 +63,11 @@ async def import_feed(tx: Tx, keyring: Keyring, name: str, records: Iterable[Jso
     return run.report
 
 
+def _says_hidden(document: Json) -> bool:
+    """Whether an entry says that people are hidden there: what the public reads does not become so without staff."""
+    return hides_people(text for name in ("name", "description") if (text := document.get(name)))
+
+
 @dataclass(slots=True)
 class _Run:
     tx: Tx
@@ -121,6 +126,9 @@ class _Run:
             })  # fmt: skip
         if not feed.is_whole(PublicPart, merged.values):
             self.report.refused.append({"feed_id": id, "reason": "does_not_fit_what_stands"})
+            return
+        if row.is_public and _says_hidden(merged.values) and not _says_hidden(row.document):
+            self.report.refused.append({"feed_id": id, "reason": "may_hide_people"})
             return
         if merged.changed and not await self._is_safe(id, service, merged.values):
             return

@@ -9,7 +9,7 @@ from hubkit.db import Tx
 from hubkit.errors import NotFoundError
 from services.partners.model import Wanted
 from services.partners.policy import oruk
-from services.partners.policy.listing import withheld
+from services.partners.policy.listing import is_open, withheld
 from services.partners.store import listings
 from services.partners.store.listings import Found
 
@@ -22,31 +22,65 @@ def describe(public_url: str) -> dict[str, Any]:
 
 
 async def list_services(
-    tx: Tx, wanted: Wanted, page: int, per_page: int, *, language: str = "en", full: bool = False
+    tx: Tx,
+    wanted: Wanted,
+    page: int,
+    per_page: int,
+    *,
+    language: str = "en",
+    full: bool = False,
 ) -> dict[str, Any]:
     """Return one page of the public services; `full` with everything that belongs to each."""
-    total, found = await listings.shown_services(tx, wanted, (page - 1) * per_page, per_page)
-    shown = [each for each in found if _may_be_shown(each)]
-    contents = [
-        oruk.service(each.entry, each.kinds, language) if full else oruk.service_in_list(each.entry, language)
-        for each in shown
-    ]
+    offset = (page - 1) * per_page
+    classified = _classified(wanted)
+    if classified is None:
+        return oruk.page([], 0, page, per_page)
+    if _asks_when(classified):
+        every = await _matching(tx, classified)
+        total, found = len(every), every[offset : offset + per_page]
+    else:
+        total, found = await listings.shown_services(tx, classified, offset, per_page)
+    contents = [_rendered(each, language, full=full) for each in found if _may_be_shown(each)]
     return oruk.page(contents, total, page, per_page)
 
 
-async def list_by_terms(
-    tx: Tx, wanted: Wanted, terms: tuple[UUID | None, UUID | None], page: int, per_page: int, **form: Any
+async def list_at_locations(
+    tx: Tx,
+    wanted: Wanted,
+    page: int,
+    per_page: int,
+    *,
+    language: str = "en",
+    full: bool = False,
 ) -> dict[str, Any]:
-    """Return a page of the services that are classified by a term and by a taxonomy; None does not limit.
+    """Return one page of the places of the public services, as `list_services` finds these."""
+    classified = _classified(wanted)
+    # Places are no rows of their own: a hub publishes some hundreds of services, and each has few.
+    every = await _matching(tx, classified) if classified is not None else []
+    places = [(each, place) for each in every for place in oruk.at_locations(each.entry)]
+    shown = places[(page - 1) * per_page : page * per_page]
+    contents = [
+        place | {"service": _rendered(each, language, full=True)}
+        if full
+        else oruk.at_location_in_list(place, _rendered(each, language))
+        for each, place in shown
+    ]
+    return oruk.page(contents, len(places), page, per_page)
 
-    What this directory does not know classifies nothing.
+
+async def read_at_location(tx: Tx, at_location_id: UUID, *, language: str = "en") -> dict[str, Any]:
+    """Return one place of a public service.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none: the answer is the same for one that is kept from the public.
     """
-    term, taxonomy = terms
-    kind = wanted.kind if term is None else oruk.TERMS.get(term)
-    is_unknown = (term is not None and kind is None) or taxonomy not in (None, oruk.TAXONOMY_ID)
-    if is_unknown or wanted.kind not in (None, kind):
-        return oruk.page([], 0, page, per_page)
-    return await list_services(tx, replace(wanted, kind=kind), page, per_page, **form)
+    for each in await _matching(tx, Wanted()):
+        for place in oruk.at_locations(each.entry):
+            if place["id"] == str(at_location_id):
+                return place | {"service": _rendered(each, language, full=True)}
+    raise NotFoundError
 
 
 async def read_service(tx: Tx, service_id: UUID, *, language: str = "en") -> dict[str, Any]:
@@ -118,6 +152,35 @@ def read_term(id: UUID) -> dict[str, Any]:
     if id not in oruk.TERMS:
         raise NotFoundError
     return oruk.term(id)
+
+
+def _classified(wanted: Wanted) -> Wanted | None:
+    """Return what is wanted with the kind that its term stands for.
+
+    None when that is nothing: what this directory does not know classifies nothing.
+    """
+    kind = wanted.kind if wanted.term is None else oruk.TERMS.get(wanted.term)
+    is_unknown = (wanted.term is not None and kind is None) or wanted.taxonomy not in (None, oruk.TAXONOMY_ID)
+    return None if is_unknown or wanted.kind not in (None, kind) else replace(wanted, kind=kind)
+
+
+def _asks_when(wanted: Wanted) -> bool:
+    return (wanted.day, wanted.start_time, wanted.end_time) != (None, None, None)
+
+
+async def _matching(tx: Tx, wanted: Wanted) -> list[Found]:
+    """Return every public service that is wanted, also by when it is open."""
+    _, found = await listings.shown_services(tx, wanted)
+    return [
+        each
+        for each in found
+        if _may_be_shown(each)
+        and (not _asks_when(wanted) or is_open(each.entry.document, wanted.day, wanted.start_time, wanted.end_time))
+    ]
+
+
+def _rendered(each: Found, language: str, *, full: bool = False) -> dict[str, Any]:
+    return oruk.service(each.entry, each.kinds, language) if full else oruk.service_in_list(each.entry, language)
 
 
 def _cut(every: list[dict[str, Any]], page: int, per_page: int) -> dict[str, Any]:

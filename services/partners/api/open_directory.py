@@ -28,6 +28,7 @@ _CACHE: Final = "public, max-age=60, must-revalidate"
 
 
 @router.get("")
+@router.get("/", include_in_schema=False)
 async def describe(request: Request, _caller: Anybody) -> Response:
     """Say which standard this directory keeps to, and where it is described."""
     return _answer(request, "directory", open_directory.describe(dependencies(request).public_url))
@@ -36,20 +37,9 @@ async def describe(request: Request, _caller: Anybody) -> Response:
 @router.get("/services")
 async def list_services(request: Request, _caller: Anybody, asked: Annotated[ServicesAsked, Query()]) -> Response:
     """List the services that are open to the public."""
-    wanted = Wanted(
-        asked.search,
-        asked.kind,
-        asked.area,
-        asked.organization_id,
-        asked.minimum_age,
-        asked.maximum_age,
-        asked.modified_after,
-        asked.sort,
-    )
-    terms = (asked.taxonomy_term_id, asked.taxonomy_id)
     async with database(request).reading() as tx:
-        found = await open_directory.list_by_terms(
-            tx, wanted, terms, asked.page, asked.per_page, language=asked.language, full=asked.full
+        found = await open_directory.list_services(
+            tx, _wanted(asked), asked.page, asked.per_page, language=asked.language, full=asked.full
         )
     return _answer(request, "services", found, asked.language)
 
@@ -63,6 +53,27 @@ async def read_service(
         with _counting("service"):
             found = await open_directory.read_service(tx, service_id, language=asked.language)
     return _answer(request, "service", found, asked.language)
+
+
+@router.get("/service_at_locations")
+async def list_at_locations(request: Request, _caller: Anybody, asked: Annotated[ServicesAsked, Query()]) -> Response:
+    """List the places of the services that are open to the public."""
+    async with database(request).reading() as tx:
+        found = await open_directory.list_at_locations(
+            tx, _wanted(asked), asked.page, asked.per_page, language=asked.language, full=asked.full
+        )
+    return _answer(request, "service_at_locations", found, asked.language)
+
+
+@router.get("/service_at_locations/{at_location_id}")
+async def read_at_location(
+    request: Request, _caller: Anybody, at_location_id: Id, asked: Annotated[InLanguage, Query()]
+) -> Response:
+    """Read one place of a service, with the service."""
+    async with database(request).reading() as tx:
+        with _counting("service_at_location"):
+            found = await open_directory.read_at_location(tx, at_location_id, language=asked.language)
+    return _answer(request, "service_at_location", found, asked.language)
 
 
 @router.get("/organizations")
@@ -112,6 +123,27 @@ async def read_term(request: Request, _caller: Anybody, term_id: Id) -> Response
     with _counting("taxonomy_term"):
         found = open_directory.read_term(term_id)
     return _answer(request, "taxonomy_term", found)
+
+
+def _wanted(asked: ServicesAsked) -> Wanted:
+    same = (
+        "search",
+        "kind",
+        "area",
+        "minimum_age",
+        "maximum_age",
+        "modified_after",
+        "day",
+        "start_time",
+        "end_time",
+        "sort",
+    )
+    return Wanted(
+        term=asked.taxonomy_term_id,
+        taxonomy=asked.taxonomy_id,
+        organisation_id=asked.organization_id,
+        **{name: getattr(asked, name) for name in same},
+    )
 
 
 @contextmanager

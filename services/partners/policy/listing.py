@@ -8,7 +8,9 @@ from services.partners.model import Entry
 
 #: A line this short is no address by itself: "5" stands in too many texts.
 _TELLING: Final = 6
-_REFUGE: Final = re.compile(r"\b(refuges?|safe ?houses?|lloches(au)?)\b", re.IGNORECASE)
+_REFUGE: Final = re.compile(
+    r"\b(refuges?|safe[ _-]?(houses?|homes?|accommodation)|emergency accommodation|lloches(au)?)\b", re.IGNORECASE
+)
 
 
 def withheld(entry: Entry) -> tuple[str, ...]:
@@ -27,6 +29,19 @@ def withheld(entry: Entry) -> tuple[str, ...]:
 def hides_people(texts: Iterable[str]) -> bool:
     """Whether these words say that people are hidden there, so that nothing of it may become public by default."""
     return any(_REFUGE.search(text) for text in texts)
+
+
+def is_open(document: dict[str, Any], day: str | None, start: str | None, end: str | None) -> bool:
+    """Whether a service says of one of its openings that it is on this day, from then or later, until then or earlier.
+
+    None asks nothing; what an opening does not say does not match.
+    """
+    return any(
+        (day is None or day in opening.get("days", ()))
+        and (start is None or opening.get("opens_at", "") >= start)
+        and (end is None or "" < opening.get("closes_at", "") <= end)
+        for opening in document.get("openings", ())
+    )
 
 
 def searched(document: dict[str, Any]) -> str:

@@ -68,13 +68,24 @@ def service(entry: Entry, kinds: Sequence[str], language: str) -> Json:
     public, id = entry.document, entry.service_id
     return service_in_list(entry, language) | {
         "phones": _each(id, "phones", public, _phone),
-        "schedules": _each(id, "openings", public, _schedule),
+        "schedules": _linked(public, _each(id, "openings", public, _schedule)),
         "service_areas": _each(id, "areas", public, _area),
-        "service_at_locations": _each(id, "places", public, _at_location),
-        "languages": _each(id, "languages", public, _language),
-        "cost_options": _each(id, "costs", public, _cost),
+        "service_at_locations": at_locations(entry),
+        "languages": _linked(public, _each(id, "languages", public, _language)),
+        "cost_options": _linked(public, _each(id, "costs", public, _cost)),
         "attributes": [_attribute(id, kind) for kind in kinds],
     }
+
+
+def at_locations(entry: Entry) -> list[Json]:
+    """Return the places of a service, each with what belongs to it, but without the service."""
+    return _each(entry.service_id, "places", entry.document, _at_location)
+
+
+def at_location_in_list(at_location: Json, service: Json) -> Json:
+    """Return one of a service's places with what it has one of."""
+    location = {name: value for name, value in at_location["location"].items() if not isinstance(value, list)}
+    return {**at_location, "location": location, "service": service}
 
 
 def organisation(id: UUID, public: Json, language: str) -> Json:
@@ -133,6 +144,14 @@ def _given(node: Json) -> Json:
 def _each(id: UUID, name: str, public: Json, make: Any) -> list[Json]:
     made = ((uuid5(id, f"{name}/{number}"), each) for number, each in enumerate(public.get(name) or ()))
     return [_given({"id": str(part), "service_id": str(id), **make(each, part)}) for part, each in made]
+
+
+def _linked(public: Json, parts: list[Json]) -> list[Json]:
+    """Return parts with the service's address on the web.
+
+    Published versions of the profile's schedules, languages and costs require a `url`, others do not know one.
+    """
+    return [_given(part | {"url": public.get("url")}) for part in parts]
 
 
 def _phone(each: Json, _id: UUID) -> Json:

@@ -1,16 +1,18 @@
 """What anybody may ask the public directory for."""
 
+import re
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from hubkit.contracts.codes import KINDS
 from hubkit.fields import Code, Id, Instant, StrictModel, code_of, text
-from services.partners.model import LANGUAGES, SORTS
+from services.partners.model import DAYS, LANGUAGES, SORTS
 from services.partners.schemas.base import whole_number
 
 _MAX_PER_PAGE: Final = 100
+_CLOCK: Final = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])(?::[0-5][0-9])?")
 
 
 def _flag(value: object) -> bool:
@@ -21,6 +23,14 @@ def _flag(value: object) -> bool:
     raise PydanticCustomError("not_true_or_false", "must be true or false")
 
 
+def _clock(value: str) -> str:
+    found = _CLOCK.fullmatch(value)
+    if found is None:
+        raise PydanticCustomError("not_a_time", "must be a time of day, as in 09:30")
+    return found[1]
+
+
+_Clock = Annotated[str, AfterValidator(_clock)]
 _Age = Annotated[int, Field(ge=0, le=130), whole_number(0, 130)]
 
 
@@ -46,7 +56,8 @@ class ServicesAsked(Paged, InLanguage):
 
     `search` finds text as it is written, in names, descriptions and areas, in any case of letters. `area` is a code of
     the Office for National Statistics; services without areas are for everywhere. Both ages are those of the people
-    who ask, inclusive. `full` adds what belongs to each service.
+    who ask, inclusive. `day` (MO to SU), `start_time` and `end_time` find what is open on that day, from then or later,
+    until then or earlier. `full` adds what belongs to each service.
     """
 
     search: Annotated[str, text(200)] | None = None
@@ -58,5 +69,8 @@ class ServicesAsked(Paged, InLanguage):
     minimum_age: _Age | None = None
     maximum_age: _Age | None = None
     modified_after: Instant | None = None
+    day: Annotated[str, code_of(DAYS, "day")] | None = None
+    start_time: _Clock | None = None
+    end_time: _Clock | None = None
     sort: Annotated[str, code_of(SORTS, "order")] = "added"
     full: Annotated[bool, BeforeValidator(_flag), Field(json_schema_extra={"type": "boolean"})] = False

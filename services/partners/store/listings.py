@@ -43,8 +43,8 @@ class Found:
     kinds: tuple[str, ...]
 
 
-async def shown_services(tx: Tx, wanted: Wanted, offset: int, limit: int) -> tuple[int, list[Found]]:
-    """Return how many public services are wanted, and some of them."""
+async def shown_services(tx: Tx, wanted: Wanted, offset: int = 0, limit: int | None = None) -> tuple[int, list[Found]]:
+    """Return how many public services are wanted, and some of them; of when they are open nothing is asked here."""
     conditions = (*_SHOWN, *_wanted(wanted))
     total = await tx.row(_joined(select(func.count())).where(*conditions))
     query = _joined(select(*_COLUMNS)).where(*conditions).order_by(*_ORDERS[wanted.sort])

@@ -3,7 +3,8 @@
 Source: schema/compiled/service.json, service_list.json, organization.json, taxonomy.json, taxonomy_term.json and
 openapi.json (Page, `/`) of OpenReferralUK/uk-profile, version 3.0, and, where that profile drops a table or asks for
 less, schema/*.json of openreferral/specification 3.0 (phone, language, location_type, attribute, taxonomy_term). The
-stricter of the two is kept. Facts of the published schemas only, set down here anew: no text of theirs.
+stricter of the two is kept. Facts of the published schemas only, set down here anew: no text of theirs. Some
+published versions require a `url` of each schedule, language and cost, and so does this.
 
 On top of them every name must be known to one of the two, so that a misspelt field fails.
 """
@@ -57,7 +58,8 @@ LOCATION = table(
 )  # fmt: skip
 AT_LOCATION = table("id", id=UUID, service_id=UUID, location_id=UUID, location=LOCATION)
 SCHEDULE = table(
-    "id", id=UUID, service_id=UUID, service_at_location_id=UUID, valid_from=DATE, valid_to=DATE, dtstart=DATE,
+    "id url", id=UUID, url=URI, service_id=UUID, service_at_location_id=UUID, valid_from=DATE, valid_to=DATE,
+    dtstart=DATE,
     freq=codes("WEEKLY", "MONTHLY"), interval=NUMBER, byday=STRING, bymonthday=STRING, description=STRING,
     opens_at=TIME, closes_at=TIME, schedule_link=URI, attending_type=STRING, notes=STRING,
 )  # fmt: skip
@@ -68,9 +70,9 @@ PHONE = table(
     "id number", id=UUID, location_id=UUID, service_id=UUID, organization_id=UUID, contact_id=UUID, number=STRING,
     extension=NUMBER, type=STRING, description=STRING,
 )  # fmt: skip
-LANGUAGE = table("id", id=UUID, service_id=UUID, phone_id=UUID, name=STRING, code=STRING, note=STRING)
+LANGUAGE = table("id url", id=UUID, url=URI, service_id=UUID, phone_id=UUID, name=STRING, code=STRING, note=STRING)
 COST = table(
-    "id", id=UUID, service_id=UUID, valid_from=DATE, valid_to=DATE, option=STRING, amount=NUMBER,
+    "id url", id=UUID, url=URI, service_id=UUID, valid_from=DATE, valid_to=DATE, option=STRING, amount=NUMBER,
     amount_description=STRING,
 )  # fmt: skip
 ORGANISATION = table(
@@ -89,6 +91,13 @@ SERVICE = table(
     service_at_locations=many(AT_LOCATION), languages=many(LANGUAGE), cost_options=many(COST),
     attributes=many(ATTRIBUTE),
 )  # fmt: skip
+AT_LOCATION_IN_LIST = table(
+    "id service location", id=UUID, service_id=UUID, location_id=UUID, service=SERVICE_IN_LIST,
+    location=table("id location_type", **{k: v for k, v in LOCATION["properties"].items() if v.get("type") != "array"}),
+)  # fmt: skip
+AT_LOCATION_WHOLE = table(
+    "id service location", id=UUID, service_id=UUID, location_id=UUID, location=LOCATION, service=SERVICE
+)
 API = table("version profile openapi_url", version=STRING, profile=URI, openapi_url=URI, description=STRING)
 
 

@@ -50,7 +50,8 @@ async def test_a_new_service_is_a_draft_that_nobody_sees_and_nobody_is_referred_
     assert [each["name"] for each in listed].count("County charity") == 1
 
 
-async def test_staff_make_a_draft_public_and_later_changes_of_the_feed_follow(partners: Running) -> None:
+async def published(partners: Running) -> str:
+    """Take a service from the feed and make it public as staff do; returns its id."""
     [added] = (await take(partners, record())).added
     service_id = added["service_id"]
     found = await entry(partners, service_id)
@@ -62,6 +63,11 @@ async def test_staff_make_a_draft_public_and_later_changes_of_the_feed_follow(pa
     listed = (await partners.call("GET", "/v1/partners", "cases:read")).json()["items"]
     partner_id = next(each["id"] for each in listed if each["name"] == "County charity")
     assert (await put(partners, f"partners/{partner_id}", ORGANISATION, version=1)).status_code == 200
+    return service_id
+
+
+async def test_staff_make_a_draft_public_and_later_changes_of_the_feed_follow(partners: Running) -> None:
+    service_id = await published(partners)
     assert await ids(partners) == [service_id]
     report = await take(partners, record(description="Better advice.", phones=[{"number": "01632 960002"}]))
     assert report.updated == [{"feed_id": "one", "service_id": service_id, "fields": ["description", "phones"]}]
@@ -122,6 +128,23 @@ async def test_what_hides_people_is_confidential_from_the_beginning(partners: Ru
         assert "confidential" in (await entry(partners, added["service_id"]))["withheld"]
     assert words_of({"name": "Refugee advice"}) == ["Refugee advice"]
     assert not (await take(partners, record("r9", name="Refugee advice"), complete=False)).added[0]["confidential"]
+
+
+@pytest.mark.parametrize("change", [{"name": "Safe accommodation"}, {"description": "Our refuge in Exampleton."}])
+async def test_a_feed_makes_no_public_entry_say_that_people_are_hidden_there(
+    partners: Running, change: dict[str, Any]
+) -> None:
+    service_id = await published(partners)
+    before = (await get(partners, f"/services/{service_id}")).text
+    report = await take(partners, record(fees="None", **change))
+    assert (report.refused, report.updated) == ([{"feed_id": "one", "reason": "may_hide_people"}], [])
+    assert (await get(partners, f"/services/{service_id}")).text == before
+    found = await entry(partners, service_id)
+    body = {"is_public": False, "public": found["public"], "private": {"confidential": True}}
+    assert (await put(partners, f"services/{service_id}", body, version=found["version"])).status_code == 200
+    [updated] = (await take(partners, record(fees="None", **change))).updated
+    assert updated["fields"] == sorted(["fees", *change], key=list(PUBLIC).index)
+    assert await ids(partners) == []
 
 
 async def test_a_feed_cannot_publish_a_safe_address(partners: Running) -> None:

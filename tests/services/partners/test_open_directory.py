@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given, settings
@@ -29,8 +30,14 @@ async def test_every_answer_validates_as_open_referral_uk(partners: Running) -> 
     assert (await put(partners, f"services/{partners.services['idva']}", body)).status_code == 200
     term_id = next(iter(TERMS))
     taxonomy = (await get(partners, "/taxonomies")).json()["contents"][0]["id"]
+    place = (await get(partners, "/service_at_locations")).json()["contents"][0]["id"]
     wanted = {
         "": oruk.API,
+        "/": oruk.API,
+        "/service_at_locations": oruk.page(oruk.AT_LOCATION_IN_LIST),
+        "/service_at_locations?full=true": oruk.page(oruk.AT_LOCATION_WHOLE),
+        f"/service_at_locations/{place}": oruk.AT_LOCATION_WHOLE,
+        f"/service_at_locations/{place}?language=cy": oruk.AT_LOCATION_WHOLE,
         "/services": oruk.page(oruk.SERVICE_IN_LIST),
         "/services?language=cy": oruk.page(oruk.SERVICE_IN_LIST),
         "/services?full=true": oruk.page(oruk.SERVICE),
@@ -107,6 +114,14 @@ FILTERS = [
     ("?maximum_age=15", False),
     ("?modified_after=2026-11-19T09:00:00Z", True),
     ("?modified_after=2026-11-19T09:00:01Z", False),
+    ("?day=MO", True),
+    ("?day=TU", False),
+    ("?day=FR&start_time=08:30&end_time=18:00:00", True),
+    ("?start_time=09:00", True),
+    ("?start_time=09:01", False),
+    ("?end_time=17:30", True),
+    ("?end_time=17:29", False),
+    ("?day=MO&kind=idva", False),
     ("?sort=name", True),
     ("?sort=modified", True),
 ]
@@ -117,6 +132,9 @@ async def test_each_filter_finds_what_it_says_and_no_character_stands_for_others
     service_id = await publish(partners)
     found = {query: await ids(partners, query) for query, _ in FILTERS}
     assert found == {query: [service_id] if is_found else [] for query, is_found in FILTERS}
+    for query, is_found in FILTERS:
+        places = (await get(partners, f"/service_at_locations{query}")).json()["contents"]
+        assert (query, {each["service"]["id"] for each in places}) == (query, {service_id} if is_found else set())
 
 
 async def test_terms_organisations_and_services_without_areas(partners: Running) -> None:
@@ -131,6 +149,24 @@ async def test_terms_organisations_and_services_without_areas(partners: Running)
     for query in (f"taxonomy_term_id={terms['idva']}", f"taxonomy_term_id={new_id()}", f"taxonomy_id={new_id()}",
                   f"organization_id={new_id()}", f"kind=idva&{term}"):  # fmt: skip
         assert await ids(partners, f"?{query}") == []
+
+
+async def test_places_are_listed_with_their_service_and_counted_as_places(partners: Running) -> None:
+    first, second = await publish(partners), await publish(partners, "idva", name="Advice", openings=[])
+    whole = (await get(partners, "/service_at_locations")).json()
+    assert [(each["service_id"], each["location"]["name"]) for each in whole["contents"]] == [
+        (service_id, name) for service_id in sorted([first, second]) for name in ("The centre", "Video call")
+    ]
+    pages = [(await get(partners, f"/service_at_locations?per_page=3&page={n}")).json() for n in (1, 2)]
+    assert [each["id"] for page in pages for each in page["contents"]] == [each["id"] for each in whole["contents"]]
+    assert [(page["total_items"], page["total_pages"], page["size"]) for page in pages] == [(4, 2, 3), (4, 2, 1)]
+    one = (await get(partners, f"/service_at_locations/{whole['contents'][0]['id']}")).json()
+    assert one["location"]["addresses"][0]["address_1"] == "1 Open Street"
+    assert one["service"]["phones"][0]["number"] == "01632 960001"
+    of_service = (await get(partners, f"/services/{one['service_id']}")).json()["service_at_locations"]
+    assert {**of_service[0], "service": one["service"]} == one
+    assert (await get(partners, "/services?day=MO&per_page=1&page=2")).json()["contents"] == []
+    assert (await get(partners, f"/service_at_locations/{new_id()}")).status_code == 404
 
 
 async def test_pages_hold_every_service_once_and_say_where_they_stand(partners: Running) -> None:
@@ -168,6 +204,10 @@ REFUSED = [
     ("area=a b", "not_a_code"),
     ("search=" + "x" * 201, "too_long"),
     ("search=%00", "control_character"),
+    ("day=Monday", "unknown_code"),
+    ("start_time=9", "not_a_time"),
+    ("end_time=24:00", "not_a_time"),
+    ("proximity=1", "unknown_field"),
     ("postcode=ZZ99 9ZZ", "unknown_field"),
     ("confidential=true", "unknown_field"),
     ("is_public=false", "unknown_field"),
@@ -311,11 +351,16 @@ def test_nothing_confidential_is_in_any_answer_whatever_is_asked(
     async def check() -> None:
         async with fresh(tmp_path_factory.mktemp("directory")) as partners:
             made = [await _add(partners, number, state) for number, state in enumerate(states)]
-            paths = [f"/services{query}" for query in queries] + ["/organizations", "/organizations?language=cy"]
+            paths = [f"/{what}{query}" for query in queries for what in ("services", "service_at_locations")]
+            paths += ["/organizations", "/organizations?language=cy", "/services?day=MO&full=true"]
             for service_id, partner_id, may in made:
                 one = await get(partners, f"/services/{service_id}")
                 other = await get(partners, f"/organizations/{partner_id}")
                 assert (one.status_code == 200, other.status_code == 200) == (may, may)
+                for number in range(3):
+                    place_id = uuid5(UUID(service_id), f"places/{number}")
+                    place = await get(partners, f"/service_at_locations/{place_id}")
+                    assert place.status_code == (200 if may and number < len(PUBLIC["places"]) else 404)
                 paths += [f"/services/{service_id}", f"/organizations/{partner_id}"]
                 paths += [f"/services?organization_id={partner_id}"]
             for path in paths:
