@@ -107,7 +107,7 @@ async def _questions_over(
     partners, shares = await registry.share_partners(
         tx, {each.partner_id for each in asked}, {each.service_id for each in asked}, hop, lock=lock
     )
-    grounds = await _grounds(tx, asked, partners)
+    grounds = await _grounds(tx, asked, partners, lock=lock)
     consents = await cases.consents_of(tx, {each.case_id for each in asked})
     profile = deps.profile_at(tx.now)
     today, basis = profile.local_day(tx.now), profile.basis_for(hop)
@@ -136,7 +136,7 @@ async def _questions_over(
 
 
 async def _grounds(
-    tx: Tx, asked: Sequence[Asked], partners: dict[UUID, gate.Partner]
+    tx: Tx, asked: Sequence[Asked], partners: dict[UUID, gate.Partner], *, lock: bool
 ) -> dict[UUID, gate.Safeguarding | None]:
     """Return the decisions that what goes out on safeguarding stands on; its partners need no agreement."""
     on_safeguarding = [each for each in asked if each.basis == gate.SAFEGUARDING]
@@ -144,7 +144,7 @@ async def _grounds(
         return {}
     missing = {each.partner_id for each in on_safeguarding} - partners.keys()
     if missing:
-        partners |= await registry.without_agreements(tx, missing)
+        partners |= await registry.without_agreements(tx, missing, lock=lock)
     return dict(await protection.grounds_of(tx, {each.id for each in on_safeguarding}))
 
 

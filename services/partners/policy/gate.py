@@ -213,7 +213,8 @@ def decide(question: Question) -> Verdict:
 def explain(question: Question) -> Explanation:
     """Return the verdict, and for every field that is not shared why it is not."""
     verdict = decide(question)
-    terms = _terms(question)
+    # What stands on safeguarding goes by that decision alone, whatever an agreement says beside it.
+    terms = _terms(question) if question.safeguarding is None else None
     withheld = _withheld(question, terms) if terms is not None or question.safeguarding is not None else {}
     if isinstance(verdict, Refused):
         withheld = dict.fromkeys(_FIELDS, verdict.reasons[0]) | withheld

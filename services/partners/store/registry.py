@@ -89,11 +89,11 @@ async def share_partners(
     return found, shares
 
 
-async def without_agreements(tx: Tx, partner_ids: Collection[UUID]) -> dict[UUID, gate.Partner]:
-    """Return partners as the gate takes them, as if nothing were agreed, under locks that changes of them wait for."""
+async def without_agreements(tx: Tx, partner_ids: Collection[UUID], *, lock: bool = True) -> dict[UUID, gate.Partner]:
+    """Return partners as `share_partners` does, as if nothing were agreed."""
     columns = (_partner.id, _partner.status, _partner.ring_fenced, _partner.organisation, _partner.kept_from)
     query = select(*columns).where(tx.among(_partner.id, partner_ids)).order_by(_partner.id)
-    rows = await tx.rows(query.with_for_update(read=True))
+    rows = await tx.rows(query.with_for_update(read=True) if lock else query)
     return {row.id: _gate_partner(row.id, row.status, row) for row in rows}
 
 

@@ -201,6 +201,11 @@ def test_safeguarding_lets_exactly_its_categories_out_without_consent() -> None:
         safeguarding_id=GROUND.id,
     )
     assert explain(question(safeguarding=GROUND)).withheld["address"] == "not_in_decision"
+    # An agreement with fewer fields takes nothing from what two people decided, and is no reason here.
+    explained = explain(question(safeguarding=GROUND, agreement={"fields": frozenset({"needs"})}))
+    assert isinstance(explained.verdict, Allowed)
+    assert explained.withheld.keys() & set(explained.verdict.fields) == set()
+    assert set(explained.withheld.values()) == {"not_in_decision"}
 
 
 @pytest.mark.parametrize("agreement", [{"status": "ended"}, {"purposes": frozenset()}, None])
