@@ -25,7 +25,8 @@ def resolve(document: Document, given: Mapping[str, Any]) -> Resolved:
     """Put parameters in: those that are given, or else those of the document.
 
     What names a parameter without a value is left out: of a rule (a list's item with an `id`) the whole rule, elsewhere
-    the one key or item. A name that the document does not declare is a fault: a slip of the pen would drop a rule.
+    the one key or item. An empty list is no value either: a rule for none of the crimes must not become one for all.
+    A name that the document does not declare is a fault: a slip of the pen would drop a rule.
     """
     if not isinstance(document.value, dict):
         return Resolved(document.value)
@@ -42,7 +43,7 @@ def resolve(document: Document, given: Mapping[str, Any]) -> Resolved:
             resolved.faults.append(
                 Fault(*document.place(loc), loc, f"no parameter {name} under parameters", suggestion)
             )
-        if known.get(name) is None:
+        if known.get(name) in (None, []):
             resolved.without.add(_rule_of(rest, loc))
     resolved.value = {**_put_in(rest, known), **({"parameters": known} if "parameters" in document.value else {})}
     return resolved

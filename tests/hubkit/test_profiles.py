@@ -95,6 +95,13 @@ def test_without_its_value_a_rule_is_left_out_and_elsewhere_the_one_key(tmp_path
     assert [rule.id for rule in profile.contacts] == ["always"]
 
 
+def test_an_empty_list_is_no_value_and_its_rule_is_about_nobody(tmp_path: Path) -> None:
+    profile = load_profile(written(tmp_path, with_parameters(begins=None, crimes=[], attempts=2)))
+
+    assert profile.exclusions == ()
+    assert profile.parameters["crimes"] == []
+
+
 def test_a_given_value_comes_before_that_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, with_parameters(begins=None, crimes=["sexual"], attempts=2))
 

@@ -74,6 +74,10 @@ MISTAKES = {
         "contacts:\n- id: a\n  when: {any_markers: [child]} # here",
         "unknown key any_markers (did you mean any_marker?)",
     ),
+    "empty list in a condition": (
+        "contacts:\n- id: a\n  when: {any_marker: []} # here",
+        "an empty list asks for nothing: the rule would apply to everybody (leave it out, or say which)",
+    ),
     "missing key": ("exclusions:\n- id: a # here\n  when: {}", "exclusions[0].reason: reason is missing"),
     "number for text": ("units:\n- {id: 7} # here", 'not a text: 7 (put it in quotes: "7")'),
     "text for list": ("contacts:\n- {id: a, methods: phone} # here", "not a list: phone (write [phone])"),

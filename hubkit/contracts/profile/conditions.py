@@ -90,7 +90,11 @@ class Condition(ProfilePart):
 
     @override
     def mistakes(self) -> Iterator[Mistake]:
-        """Yield why this condition can never hold."""
+        """Yield why this condition can never hold, or holds for everybody against its words."""
+        for name in sorted(self.model_fields_set):
+            if getattr(self, name) == ():
+                fix = "leave it out, or say which"
+                yield Mistake((name,), "an empty list asks for nothing: the rule would apply to everybody", fix=fix)
         if self.min_age is not None and self.max_age is not None and self.min_age > self.max_age:
             yield Mistake(("max_age",), f"nobody is at least {self.min_age} and at most {self.max_age} years old")
         for name in ("any_marker", "all_markers"):
