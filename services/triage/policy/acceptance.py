@@ -23,10 +23,12 @@ def accept(rulebook: Rulebook, subject: Subject) -> Decision:
     early, late = _outside(received_on, profile.valid_from, profile.valid_to)
     if early or late:
         return Decision("no_active_profile", profile.early_reason if early else profile.late_reason)
-    refusal = _channel_refusal(profile, subject, received_on)
+    basis = rulebook.inbound_basis if rulebook.is_police(subject.channel) else None
+    # What the unit that is asked does not do tells the sender more than by which channels it can be asked.
+    not_for_unit = [rule for rule, applies in rulebook.deciding_units.get(subject.unit or "", ()) if applies(subject)]
+    refusal = None if not_for_unit else _channel_refusal(profile, subject, received_on)
     if refusal is not None:
         return Decision("channel_not_active", refusal)
-    basis = rulebook.inbound_basis if rulebook.is_police(subject.channel) else None
     if subject.role == "witness" and profile.witnesses is False:
         return Decision("out_of_scope", "witnesses_not_served", basis=basis)
     applied = [rule for rule, applies in rulebook.exclusions if applies(subject)]

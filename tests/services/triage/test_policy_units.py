@@ -66,6 +66,13 @@ def test_a_referral_for_one_unit_asks_that_one_alone() -> None:
     assert (refused.status, refused.contacts) == (CaseStatus.EXCLUDED, ())
 
 
+def test_what_a_unit_does_not_do_is_told_before_the_channels_that_it_has() -> None:
+    refused = with_profile(TWO_UNITS, unit="bureau", channel="self_referral", **UNREPORTED)
+    assert (refused.decision.outcome, refused.decision.reason) == ("out_of_scope", "crime_not_reported")
+    closed = with_profile(TWO_UNITS, unit="bureau", channel="self_referral", **REPORTED)
+    assert closed.decision.outcome == "channel_not_active"
+
+
 def test_each_unit_counts_from_when_it_got_the_referral() -> None:
     later = NOW + timedelta(hours=16)
     receipts = [{"unit": "charity", "received_at": later}]
