@@ -77,7 +77,7 @@ async def _assess(stage: Stage, case_id: str, _number: int) -> None:
     body = findings.assessment(block)
     if body["needs"] is None:
         named = [need for need in as_list(block.get("needs")) if need in codes.KINDS]
-        body["needs"] = named or (await stage.case(case_id))["needs"]
+        body["needs"] = named or await findings.known_needs(stage, case_id)
     await stage.act(case_id, "assessments", body)
 
 

@@ -35,9 +35,15 @@ async def assess(stage: Stage, case_id: str, block: Mapping[str, Any]) -> bool:
         return False
     body = assessment(block)
     if body["needs"] is None:
-        body["needs"] = (await stage.case(case_id))["needs"]
+        body["needs"] = await known_needs(stage, case_id)
     await stage.act(case_id, "assessments", body)
     return True
+
+
+async def known_needs(stage: Stage, case_id: str) -> list[str]:
+    """Return the needs that the case has, those too that the hub works on itself first."""
+    case = await stage.case(case_id)
+    return [*case["needs"], *(held["need"] for held in case["held_needs"])]
 
 
 def assessment(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from hubkit.contracts.codes import ONWARD_HOP
 from onward.scenarios import events
 from onward.scenarios.compare import Closed, Unordered, Words
 from onward.scenarios.directory import Directory
@@ -196,7 +197,10 @@ def _partner(entry: Mapping[str, Any], service: Mapping[str, Any], team: str | N
 
 
 def disclosures_of(case: Mapping[str, Any], passages: Sequence[Mapping[str, Any]], stage: Stage) -> list[Closed]:
-    """Return what was released or withheld since the event began: what came in, what went out, what was asked for."""
+    """Return what was released or withheld since the event began: what came in, what went out, what was asked for.
+
+    Where the hub's text names no basis of sharing, that of the agreements is the demonstration's, and none is told.
+    """
     hub = ("hub", stage.profile.name)
     found = []
     received = case["received"]
@@ -206,7 +210,8 @@ def disclosures_of(case: Mapping[str, Any], passages: Sequence[Mapping[str, Any]
     for each in passages:
         if each["id"] not in asked and _is_since(each["at"], stage.now):
             service = stage.directory.service(each["to"].get("service_id"))
-            found.append(_disclosure(each, _recipient(each["to"], service), hub, service.get("location") == "in_house"))
+            view = {**each, "basis": each["basis"] if stage.profile.basis_for(ONWARD_HOP) else None}
+            found.append(_disclosure(view, _recipient(each["to"], service), hub, service.get("location") == "in_house"))
     found += [_disclosure(each, Words.of(each["to"]), hub) for each in stage.access]
     return [*found, *(_kept_back(each, hub) for each in case["pathways"] if _is_waiting(each))]
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from hubkit.contracts.codes import ONWARD_HOP
 from hubkit.profiles import ProfileError, load_profile
 from onward.scenarios import events, judge, outputs, prior, vocabulary
 from onward.scenarios.book import Part, Scenario, ScenarioError, instant, parts_of
@@ -107,6 +108,8 @@ def moment_of(scenario: Scenario, part: Part) -> datetime:
 def profile_file(scenario: Scenario, profiles: Path, folder: Path) -> Path:
     """Return the hub's profile, or a copy with the parameters that the scenario sets.
 
+    What a demonstration adds to the text is left out where the text itself speaks: a scenario is about the hub.
+
     Raises
     ------
     ScenarioError
@@ -116,10 +119,13 @@ def profile_file(scenario: Scenario, profiles: Path, folder: Path) -> Path:
     if not path.is_file():
         raise ScenarioError(f"no profile {path}")
     parameters: Mapping[str, Any] = scenario.given.get("profile_parameters") or {}
-    if not parameters:
-        return path
     documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    for document in documents:
+    made_up = [document for document in documents if _has_own_basis(document) and "demonstration_basis" in document]
+    if not parameters and not made_up:
+        return path
+    for document in made_up:
+        del document["demonstration_basis"]
+    for document in documents if parameters else ():
         known = document.setdefault("parameters", {})
         unknown = sorted(set(parameters) - set(known))
         if unknown:
@@ -128,3 +134,8 @@ def profile_file(scenario: Scenario, profiles: Path, folder: Path) -> Path:
     copy = folder / f"{scenario.hub}-{scenario.id}.yaml"
     copy.write_text(yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return copy
+
+
+def _has_own_basis(document: Mapping[str, Any]) -> bool:
+    """Whether a hub's text says on what basis it shares with partners."""
+    return any(each.get("hop") == ONWARD_HOP and each.get("basis") for each in document.get("sharing") or ())

@@ -18,6 +18,8 @@ _DECISIONS: Final = {
 }
 #: How a referral can name a unit.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
+#: Scenarios say nothing of safety: the person has said that every way is safe, so that the hub's own rules show.
+_SAFE: Final = {"phone": True, "text": True, "voicemail": True, "email": True, "letter": True}
 #: What the person agreed to share where a scenario says nothing: everything, with everybody, expressly.
 SHARING: Final = "hub_to_partner"
 
@@ -57,6 +59,7 @@ def referral(facts: Mapping[str, Any], at: datetime, purpose: str | None = None)
             "reported_to_police": facts.get("reported_to_police"),
         },
         "person": _person(facts),
+        "safe_contact": dict(_SAFE),
         "markers": list(facts.get("markers") or ()),
         "needs": [need for need in facts.get("needs") or () if need in codes.KINDS],
         "consents": [consent(hop, word, at) for hop, word in consents.items() if word is not None],

@@ -9,7 +9,7 @@ PROFILES = HERE.parents[1] / "profiles"
 SCENARIOS = read_book(HERE / "hubs.yaml")
 PLAYED = [scenario for scenario in SCENARIOS if not scenario.is_reporting]
 #: What else the sources say, in the same words.
-FURTHER = read_book(HERE / "further.yaml")
+FURTHER = [scenario for path in sorted(HERE.glob("further*.yaml")) for scenario in read_book(path)]
 
 
 def identified(scenario: Scenario) -> str:

@@ -50,6 +50,7 @@ def test_a_referral_says_what_the_scenario_says():
         ("police_to_hub", "refused", None),
     ]
     assert body.purpose == "hate_crime_report"
+    assert (body.safe_contact.text, body.safe_contact.letter) == (True, True)
 
 
 def test_a_referral_that_says_nothing_comes_now_with_express_consent_to_share():
