@@ -3,12 +3,13 @@
 import os
 import secrets
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 
 from tests.support.access import Broker, Databases
+from tests.support.migrated import Copies
 from tests.support.servers import PostgresServer, RabbitServer
 
 # How long an example takes says more about the machine than about the code. In CI, hypothesis's own profile says so
@@ -42,6 +43,27 @@ def rabbit_server() -> Iterator[Broker]:
         return
     with RabbitServer(management=True) as server:
         yield server.broker
+
+
+@pytest.fixture(scope="session")
+def postgres_copies(postgres_server: Databases) -> Iterator[Copies]:
+    """Where tests get databases that are migrated already."""
+    with Copies(postgres_server) as copies:
+        yield copies
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: Databases, postgres_copies: Copies) -> Iterator[Callable[[str], str]]:
+    """Return what makes a migrated database of this test's own: `migrated_postgres_url("services.intake")`."""
+    made = []
+
+    def make(module: str) -> str:
+        made.append(f"test_{secrets.token_hex(6)}")
+        return postgres_copies.create(module, made[-1])
+
+    yield make
+    for name in made:
+        postgres_server.drop_database(name)
 
 
 @pytest.fixture

@@ -16,4 +16,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return (
+        sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("migrated_postgres_url")("gateway")
+    )

@@ -16,13 +16,13 @@ from joserfc.jwk import OKPKey
 from gateway.actions import Deps
 from gateway.app import create
 from gateway.settings import GatewaySettings
-from hubkit import migrations
 from hubkit.auth import new_signing_key
 from hubkit.clock import ManualClock
 from hubkit.crypto import new_keyring
 from hubkit.egress import AppInternalClient, InternalClient
 from hubkit.ids import new_id
 from hubkit.service import Ports, Service
+from tests.support.migrated import migrated
 
 URL = "https://hub.example.org"
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -127,7 +127,7 @@ def sqlite(tmp_path: Path) -> str:
 @contextlib.asynccontextmanager
 async def running(url: str, *, clock: ManualClock | None = None, **changes: Any) -> AsyncIterator[Gateway]:
     """Run a gateway on the database at `url`, which is migrated first."""
-    await migrations.upgrade("gateway", url)
+    await migrated("gateway", url)
     clock, service = clock or ManualClock(START), FakeService()
     neighbours: dict[str, InternalClient] = {
         name: AppInternalClient(service) for name in ("intake", "triage", "routing", "partners")

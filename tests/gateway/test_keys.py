@@ -10,9 +10,9 @@ from sqlalchemy import text
 from gateway.actions.clients import create_client, disable_client, list_clients
 from gateway.actions.keys import forget_assertions, refresh_identity, rotate_signing_key
 from gateway.app import create
-from hubkit import migrations
 from hubkit.errors import ConflictError, InvalidError, NotFoundError
 from tests.gateway.support import DEMONSTRATION, SECRET, Gateway, assertion_form, claims, running, settings, signed
+from tests.support.migrated import migrated
 
 
 async def published(gateway: Gateway) -> list[str]:
@@ -21,7 +21,7 @@ async def published(gateway: Gateway) -> list[str]:
 
 
 async def test_replicas_that_start_together_share_one_key(database_url: str):
-    await migrations.upgrade("gateway", database_url)
+    await migrated("gateway", database_url)
     apps = [create(settings(database_url)) for _ in range(3)]
     lives = [app.state.service.lifespan(app) for app in apps]
     await asyncio.gather(*(life.__aenter__() for life in lives))

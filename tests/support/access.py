@@ -16,7 +16,7 @@ import asyncpg
 T = TypeVar("T")
 
 
-def _finish(work: Coroutine[Any, Any, T]) -> T:
+def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end in a loop and thread of its own, so that sync and async tests can both call it."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
@@ -42,11 +42,14 @@ class Databases:
     def execute(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement outside a transaction and return its rows."""
         address = self.address(database, driver="") if database else self.url
-        return _finish(self._execute(address, statement))
+        return finish(self._execute(address, statement))
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database and return its SQLAlchemy URL (`postgresql+asyncpg://…`)."""
-        self.execute(f'CREATE DATABASE "{name}"')
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database, empty or as `template` is, and return its SQLAlchemy URL (`postgresql+asyncpg://…`)."""
+        # Copied as files, as before PostgreSQL 15: page by page through the write-ahead log takes three times as long.
+        [(version,)] = self.execute("SHOW server_version_num")
+        how = " STRATEGY file_copy" if int(version) >= 150_000 else ""
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"{how}')
         return self.address(name)
 
     def drop_database(self, name: str) -> None:

@@ -10,7 +10,7 @@ from tests.services.intake.support import Intake, database, running
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        given: str = request.getfixturevalue("postgres_url")
+        given: str = request.getfixturevalue("migrated_postgres_url")("services.intake")
         return given
     return f"sqlite+aiosqlite:///{tmp_path / 'intake.db'}"
 

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from hubkit import migrations
 from hubkit.auth import Caller, InternalIssuer, new_signing_key
 from hubkit.bus import LocalBus
 from hubkit.clock import ManualClock
@@ -25,6 +24,7 @@ from services.intake.actions.register import Register, content_of
 from services.intake.app import create
 from services.intake.schemas import Referral
 from services.intake.settings import IntakeSettings
+from tests.support.migrated import migrated
 
 NOW = datetime(2026, 11, 19, 9, 0, tzinfo=UTC)
 FIELD_KEYS = new_keyring("first")
@@ -109,7 +109,7 @@ def command(
 
 @contextlib.asynccontextmanager
 async def database(url: str, clock: ManualClock | None = None) -> AsyncIterator[Database]:
-    await migrations.upgrade("services.intake", url)
+    await migrated("services.intake", url)
     db = Database(url, source="intake", clock=clock or ManualClock(NOW))
     try:
         yield db
@@ -152,7 +152,7 @@ class Intake:
 @contextlib.asynccontextmanager
 async def running(url: str, folder: Path, **settings: Any) -> AsyncIterator[Intake]:
     """Run the service over a database; its bus has nobody else on it."""
-    await migrations.upgrade("services.intake", url)
+    await migrated("services.intake", url)
     keys = {name: new_signing_key(f"{name}-1") for name in ("gateway", "partners")}
     issuers = {name: InternalIssuer(name, key) for name, key in keys.items()}
     trusted = [key for issuer in issuers.values() for key in issuer.public_jwks()["keys"]]

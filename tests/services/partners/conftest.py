@@ -16,7 +16,7 @@ def clock() -> ManualClock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        given: str = request.getfixturevalue("postgres_url")
+        given: str = request.getfixturevalue("migrated_postgres_url")("services.partners")
         return given
     return f"sqlite+aiosqlite:///{tmp_path / 'partners.db'}"
 

@@ -14,7 +14,6 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from hubkit import migrations
 from hubkit.auth import Caller, InternalIssuer, new_signing_key
 from hubkit.bus import LocalBus
 from hubkit.clock import ManualClock
@@ -47,6 +46,7 @@ from services.partners.app import create
 from services.partners.model import Onward
 from services.partners.settings import PartnersSettings
 from services.partners.store import onward, registry
+from tests.support.migrated import migrated
 
 NOW = datetime(2026, 11, 19, 9, 0, tzinfo=UTC)
 FIELD_KEYS = new_keyring("first")
@@ -258,7 +258,7 @@ def caller(kind: str = "counselling", scopes: str = "onward:read onward:write") 
 
 @contextlib.asynccontextmanager
 async def database(url: str, clock: ManualClock) -> AsyncIterator[Database]:
-    await migrations.upgrade("services.partners", url)
+    await migrated("services.partners", url)
     db = Database(url, source="partners", clock=clock)
     try:
         yield db
@@ -290,7 +290,7 @@ class Running(World):
 @contextlib.asynccontextmanager
 async def running(url: str, folder: Path, hub: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Running]:
     """Run the service over a database, with further parts of its profile; on its bus there is nobody else."""
-    await migrations.upgrade("services.partners", url)
+    await migrated("services.partners", url)
     gateway = InternalIssuer("gateway", new_signing_key("gateway-1"))
     path = folder / "profile.yaml"
     path.write_text(json.dumps(profile(**hub or {}).model_dump(mode="json")))

@@ -30,7 +30,7 @@ FAILED = Attempt(ok=False, status=500, error_class="status", duration_ms=1)
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+        url = request.getfixturevalue("migrated_postgres_url")("services.partners")
     else:
         url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('partners')}/partners.db"
     async with open_world(url, endpoint_concurrency=4) as world:

@@ -25,7 +25,7 @@ async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     url = (
         f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('partners')}/partners.db"
         if request.param == "sqlite"
-        else request.getfixturevalue("postgres_url")
+        else request.getfixturevalue("migrated_postgres_url")("services.partners")
     )
     async with open_world(url) as world:
         yield world

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from hubkit import migrations
 from hubkit.clock import ManualClock
 from hubkit.db import Database
 from tests.services.routing.support import NOW, World
+from tests.support.migrated import migrated
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, once on each."""
+    """Return the URL of a database, once on each."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/routing.db"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("migrated_postgres_url")("services.routing"))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def _world(url: str) -> AsyncIterator[World]:
-    await migrations.upgrade("services.routing", url)
+    await migrated("services.routing", url)
     clock = ManualClock(NOW)
     database = Database(url, source="routing", clock=clock)
     yield World(database, clock)

@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from hubkit import migrations
 from hubkit.clock import ManualClock
 from hubkit.db import Database
 from tests.services.triage.support import NOW, Triage, running
+from tests.support.migrated import migrated
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, once on each."""
+    """Return the URL of a database, once on each."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/triage.db"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("migrated_postgres_url")("services.triage"))
 
 
 @pytest.fixture
 async def db(url: str) -> AsyncIterator[Database]:
     """Return a migrated database."""
-    await migrations.upgrade("services.triage", url)
+    await migrated("services.triage", url)
     database = Database(url, source="triage", clock=ManualClock(NOW))
     yield database
     await database.aclose()

@@ -11,7 +11,6 @@ import httpx
 import orjson
 import yaml
 
-from hubkit import migrations
 from hubkit.auth import Caller, InternalIssuer, new_signing_key
 from hubkit.bus import LocalBus, Message
 from hubkit.clock import ManualClock
@@ -24,6 +23,7 @@ from services.triage.actions.deps import Deps
 from services.triage.app import create
 from services.triage.settings import TriageSettings
 from tests.services.triage.facts import CAMBRIDGESHIRE, NOW, profile, received
+from tests.support.migrated import migrated
 
 __all__ = ["CAMBRIDGESHIRE", "NOW", "Triage", "event", "profile", "received", "running"]
 
@@ -110,7 +110,7 @@ class Triage:
 async def running(tmp_path: Path, profile: str = CAMBRIDGESHIRE) -> AsyncIterator[Triage]:
     """Run triage on a migrated SQLite file and a local bus, with somebody who listens to what it says."""
     url = f"sqlite+aiosqlite:///{tmp_path}/triage.db"
-    await migrations.upgrade("services.triage", url)
+    await migrated("services.triage", url)
     issuer = InternalIssuer("gateway", new_signing_key(prefix="gateway-"))
     settings = TriageSettings(
         environment="development",
