@@ -1,5 +1,6 @@
 """Servers for the tests: private ones, or those that the environment names. Without any, a test fails."""
 
+import gc
 import os
 import secrets
 import urllib.parse
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from hubkit.serve import tune_collector
 from tests.support.access import Broker, Databases
 from tests.support.migrated import Copies
 from tests.support.servers import PostgresServer, RabbitServer
@@ -17,6 +19,13 @@ from tests.support.servers import PostgresServer, RabbitServer
 settings.register_profile("onward", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("onward")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as seldom as a service does; what was imported stays anyway, and is not looked through again."""
+    gc.collect()
+    gc.freeze()
+    tune_collector()
 
 
 @pytest.fixture(scope="session")
