@@ -28,7 +28,7 @@ from hubkit.messaging import INBOX
 from hubkit.telemetry import INBOX_AGE, INBOX_DEAD, INBOX_EVENTS, INBOX_PENDING, reset_traceparent, use_traceparent
 from hubkit.waiting import happens
 
-BATCH_LIMIT = 512
+BATCH_LIMIT = 128  # more costs memory, and a transaction of so many costs hardly less for each
 MAX_TRIES = 12
 _BODY_LIMIT = 256 * 1024
 _POLL_S = 1.0
@@ -225,7 +225,7 @@ class Inbox:
         events = {item.event.id: item.event.type for item in arrived}
         rows = [{"event_id": event_id, "type": type, **done} for event_id, type in events.items()]
         # Most events come once; one that comes again fails a hopeful transaction, and is found by the ordinary one.
-        new = await tx.insert_new(INBOX, rows, conflict=["event_id"], returning="event_id", looked=True)
+        new = await tx.insert_new(INBOX, rows, conflict=["event_id"], returning="event_id", hope=True)
         await self._insert_dead(tx, dead)
         deferred = await self._apply(tx, [item for item in arrived if item.event.id in new])
         if deferred:

@@ -64,6 +64,11 @@ class Tx:
         self._session: AsyncSession | None = None
         self._writes: dict[bulk.Write, list[Mapping[str, Any]]] = {}
 
+    @property
+    def hopes(self) -> bool:
+        """Whether what is nearly always new need not be looked for: if it stands, this is done again without hope."""
+        return self._hopeful
+
     async def connection(self) -> AsyncConnection:
         """Return the connection, inside the transaction and with everything written that has been asked for."""
         await self._settle()
@@ -153,12 +158,12 @@ class Tx:
             await self._conn.execute(table.insert(), list(rows))
 
     async def insert_new(
-        self, model: Model, rows: Rows, *, conflict: Sequence[str], returning: str, looked: bool = False
+        self, model: Model, rows: Rows, *, conflict: Sequence[str], returning: str, hope: bool = False
     ) -> set[Any]:
         """Insert the rows that do not stand yet and return `returning` of those that were new.
 
         A concurrent transaction that inserts the same key is waited for; a hopeful transaction fails instead, and is
-        done again. `looked` says that the caller knows them to be new, for a hopeful transaction to believe.
+        done again. `hope` says that they are nearly always new, so that a hopeful transaction need not look before.
         """
         if not rows:
             return set()
@@ -166,8 +171,8 @@ class Tx:
         if not self.is_postgresql:
             inserted = sqlite_insert(table).on_conflict_do_nothing(index_elements=list(conflict))
             return set((await self._conn.execute(inserted.returning(table.c[returning]), list(rows))).scalars())
-        if self._hopeful and (looked or not (self._begun or self._is_written(table))):
-            standing = set() if looked else await self._standing(table, conflict, rows)
+        if self._hopeful and (hope or not (self._begun or self._is_written(table))):
+            standing = set() if hope else await self._standing(table, conflict, rows)
             new = _unlike(rows, conflict, standing)
             await self.insert(table, new)
             return {row[returning] for row in new}

@@ -23,7 +23,10 @@ _CAPACITY = ("capacity_open", "capacity_places", "capacity_waiting_weeks", "capa
 async def save_cases(tx: Tx, cases: Sequence[CaseFacts]) -> set[UUID]:
     """Store the facts of cases that are new or newer than what stands; return the ids of those stored."""
     rows = {facts.case_id: _case_values(facts) for facts in sorted(cases, key=lambda facts: facts.version)}
-    stored: set[UUID] = await tx.insert_new(_CASE, list(rows.values()), conflict=["case_id"], returning="case_id")
+    hope = all(facts.version == 1 for facts in cases)
+    stored: set[UUID] = await tx.insert_new(
+        _CASE, list(rows.values()), conflict=["case_id"], returning="case_id", hope=hope
+    )
     others = [id for id in rows if id not in stored]
     if others:
         query = select(_CASE.c.case_id, _CASE.c.version).where(tx.among(_CASE.c.case_id, others))

@@ -21,7 +21,7 @@ async def claim_keys(tx: Tx, rows: Rows) -> dict[UUID, tuple[bytes, UUID]]:
     Keys are taken in one order, so that two transactions with the same keys never wait for each other in a ring.
     """
     ordered = sorted(rows, key=lambda row: row["slot"].int)
-    new = await tx.insert_new(IdempotencyRow, ordered, conflict=["slot"], returning="slot")
+    new = await tx.insert_new(IdempotencyRow, ordered, conflict=["slot"], returning="slot", hope=True)
     standing = [row["slot"] for row in ordered if row["slot"] not in new]
     if not standing:
         return {}

@@ -32,14 +32,14 @@ from services.partners.store import cases, onward
 
 async def request_onward(tx: Tx, deps: Deps, events: Sequence[Event[OnwardReferralRequestedV1]]) -> list[Deferred]:
     """Take up onward referrals that routing asks for: what the gate allows goes out, the rest is refused or waits."""
+    await tx.begin()  # the locks are wanted in any case
     known = await cases.lock_cases(tx, {event.data.case_id for event in events})
     deferred = [Deferred(event.id, "the case is not known yet") for event in events if event.data.case_id not in known]
     wanted = {event.data.onward_referral_id: event.data for event in events if event.data.case_id in known}
     asked = [Request(id, data.case_id, data.partner_id, data.service_id, data.kind) for id, data in wanted.items()]
     verdicts = await ask_gate(tx, deps, asked, known)
     rows = {id: _first(tx, data, verdicts[id]) for id, data in wanted.items()}
-    looked = all(cases.is_own(tx, row.case_id) for row in rows.values())
-    new = await onward.add(tx, list(rows.values()), looked=looked)
+    new = await onward.add(tx, list(rows.values()), hope=True)
     for id in new:
         tell(tx, rows[id])
     await _send(tx, deps, [rows[id] for id in rows if id in new and rows[id].status is Status.READY], verdicts)

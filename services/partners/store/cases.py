@@ -113,7 +113,8 @@ async def put_cases(tx: Tx, cases: Iterable[Case]) -> set[UUID]:
         if known is None or known.version < case.version:
             newest[case.case_id] = case
     rows = [_values(newest[case_id]) for case_id in sorted(newest)]
-    new = await tx.insert_new(CaseFacts, rows, conflict=["case_id"], returning="case_id")
+    hope = all(case.version == 1 for case in newest.values())
+    new = await tx.insert_new(CaseFacts, rows, conflict=["case_id"], returning="case_id", hope=hope)
     _own(tx).update({case_id: newest[case_id] for case_id in new})
     before = newest.keys() - new
     if not before:
@@ -146,11 +147,11 @@ async def protect(tx: Tx, case_id: UUID, protection: Protection) -> None:
 
 async def add_consents(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     """Keep decisions that are not kept yet; returns the ids of the new ones."""
-    looked = all(is_own(tx, row["case_id"]) for row in rows)
+    hope = all(is_own(tx, row["case_id"]) for row in rows)
     own = [row for row in rows if is_own(tx, row["case_id"])]
     for row in own:
         tx.memo.setdefault("consents", {}).setdefault(row["case_id"], []).append(_consent_of(**row))
-    return await tx.insert_new(Consent, rows, conflict=["source_key"], returning="id", looked=looked)
+    return await tx.insert_new(Consent, rows, conflict=["source_key"], returning="id", hope=hope)
 
 
 async def consents_of(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, tuple[gate.Consent, ...]]:

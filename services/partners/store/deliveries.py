@@ -23,8 +23,8 @@ _NEWS = ("endpoint_id", "onward_referral_id", "type", "number")
 
 async def add(tx: Tx, rows: Rows) -> set[UUID]:
     """Insert deliveries and return the ids of those that are new: the same news goes to one endpoint once."""
-    looked = all(onward.is_own(tx, row["onward_referral_id"]) for row in rows)
-    return await tx.insert_new(_DELIVERY, rows, conflict=_NEWS, returning="id", looked=looked)
+    hope = all(onward.is_own(tx, row["onward_referral_id"]) for row in rows)
+    return await tx.insert_new(_DELIVERY, rows, conflict=_NEWS, returning="id", hope=hope)
 
 
 async def revive(tx: Tx, rows: Rows) -> None:

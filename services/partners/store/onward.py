@@ -17,13 +17,13 @@ _COLUMNS = tuple(_onward[name] for name in _NAMES)
 _CHANGING = ("id", "status", "version", "reasons", "outcome", "basis", "changed_at", "ready_at", "sent_at")
 
 
-async def add(tx: Tx, rows: Sequence[Onward], *, looked: bool = False) -> set[UUID]:
+async def add(tx: Tx, rows: Sequence[Onward], *, hope: bool = False) -> set[UUID]:
     """Store onward referrals that are not stored yet; returns the ids of the new ones.
 
-    `looked` says that they are known to be new.
+    `hope` says that they are nearly always new.
     """
     values = [_values(row, _NAMES) for row in rows]
-    new: set[UUID] = await tx.insert_new(OnwardReferral, values, conflict=["id"], returning="id", looked=looked)
+    new: set[UUID] = await tx.insert_new(OnwardReferral, values, conflict=["id"], returning="id", hope=hope)
     tx.memo.setdefault("onward", set()).update(new)
     return new
 

@@ -15,7 +15,9 @@ from services.triage.store import cases
 async def triage_referrals(tx: Tx, deps: Deps, events: Sequence[Event[ReferralReceivedV1]]) -> list[Deferred]:
     """Decide about each referral's newest version and say so; older versions than the stored one change nothing."""
     newest = _newest(events)
-    standing = await cases.lock_by_referrals(tx, newest.keys())
+    # Of a first version there is no case yet, unless it came before.
+    looked_for = [id for id, event in newest.items() if event.data.version > 1 or not tx.hopes]
+    standing = await cases.lock_by_referrals(tx, looked_for) if looked_for else {}
     changes = [
         _decide(tx, deps, event.data, standing.get(referral_id))
         for referral_id, event in sorted(newest.items())

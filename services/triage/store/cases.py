@@ -86,7 +86,7 @@ async def insert_cases(tx: Tx, changes: Sequence[CaseChange], due: Mapping[UUID,
         }
         for change in changes
     ]
-    return await tx.insert_new(CaseRow, rows, conflict=["referral_id"], returning="id", looked=True)
+    return await tx.insert_new(CaseRow, rows, conflict=["referral_id"], returning="id", hope=True)
 
 
 async def update_cases(tx: Tx, changes: Sequence[CaseChange], due: Mapping[UUID, datetime | None]) -> None:
