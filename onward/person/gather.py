@@ -127,7 +127,8 @@ def _as_it_stands(told: list[Told]) -> Iterable[Told]:
 
 
 def _version(line: Line) -> tuple[str, Any]:
-    return str(line.codes["onward_referral_id"]), line.codes["version"]
+    # What is no change of state (an amendment, a reminder) has no version, and is nowhere told otherwise.
+    return str(line.codes["onward_referral_id"]), line.codes.get("version")
 
 
 def _id(value: object) -> UUID | None:

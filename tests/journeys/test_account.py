@@ -20,11 +20,15 @@ CATEGORIES = ["identity", "contact", "crime", "needs"]
 
 @dataclass
 class Partners:
-    """What every partner got, by its own records: its webhooks, and what it was answered when it read."""
+    """What every partner got, by its own records: its webhooks, and what it was answered when it read.
+
+    `made` are the referrals as they were sent, by case, to be corrected.
+    """
 
     hub: Hub
     receivers: dict[str, Receiver] = field(default_factory=dict)
     read: dict[str, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def told(self) -> Counter[str]:
         return Counter(one.headers["webhook-id"] for each in self.receivers.values() for one in each.received)
@@ -61,13 +65,20 @@ def referral_of(person: dict[str, str], needs: list[str], consents: list[str]) -
 
 def act(chance: random.Random, hub: Hub, partners: Partners, case: dict[str, Any]) -> None:
     """Let one thing happen to a case."""
-    step = chance.choice(("fetch", "fetch", "consent", "access", "replay", "down", "answer"))
+    step = chance.choice(("fetch", "fetch", "consent", "object", "correct", "access", "replay", "down", "answer"))
     kind = chance.choice(KINDS)
     if step == "consent":
         decision = chance.choice(("given", "refused", "withdrawn"))
         body = {"hop": "hub_to_partner", "decision": decision, "recipients": [kind], "method": "spoken",
                 "data_categories": chance.sample(CATEGORIES, 3)}  # fmt: skip
         assert hub.call("hub", "POST", f"/v1/cases/{case['id']}/consents", json=body).status_code == 201
+    elif step == "object":
+        body = {"to": kind, "reason": "does_not_want_sharing"}
+        assert hub.call("hub", "POST", f"/v1/cases/{case['id']}/objections", json=body).status_code == 201
+    elif step == "correct":
+        made = partners.made[case["id"]]
+        made["person"]["language"] = chance.choice(("en", "cy", "pl"))
+        hub.accepted(made)
     elif step == "access":
         body = {"requester": "insurer", "what": chance.choice(("case_data", "case_study"))}
         assert hub.call("hub", "POST", f"/v1/cases/{case['id']}/access-requests", json=body).status_code == 201
@@ -123,8 +134,10 @@ def test_nothing_that_reached_a_partner_is_missing_and_nothing_is_extra(
     for number, person in enumerate(persons):
         for _ in range(2):  # the same person comes twice, each time as a case of its own
             needs = chance.sample(KINDS, 2)
-            id = hub.accepted(referral_of(person, needs, chance.sample(needs, chance.randint(0, 2))))
+            made = referral_of(person, needs, chance.sample(needs, chance.randint(0, 2)))
+            id = hub.accepted(made)
             cases[number].append(eventually(lambda id=id: hub.case(id)))  # type: ignore[misc]
+            partners.made[cases[number][-1]["id"]] = made
     eventually(lambda: settled(hub))
     for _ in range(25):
         act(chance, hub, partners, chance.choice(chance.choice(cases)))
@@ -176,3 +189,30 @@ def test_one_person_is_found_by_referral_case_and_reference_and_no_detail_is_sho
     assert "07700900555" not in json.dumps(found)
     assert lines(found, "decision")
     assert "consent" in text
+
+
+def test_a_correction_and_what_was_read_before_and_after_it_are_told(hub: Hub, partners: Partners) -> None:
+    made = referral_of({"given_name": f"C{uuid.uuid4().hex[:8]}"}, ["counselling"], ["counselling"])
+    id = hub.accepted(made)
+    case = eventually(lambda: hub.case(id))
+    [onward] = eventually(lambda: hub.call("hub", "GET", f"/v1/cases/{case['id']}").json()["onward"])
+    partners.fetch("counselling", onward["id"])
+    made["person"]["language"] = "cy"
+    hub.accepted(made)
+    amendments = f"/v1/onward-referrals/{onward['id']}/amendments"
+    eventually(lambda: hub.call("counselling", "GET", amendments).json()["items"])
+    partners.fetch("counselling", onward["id"])
+    eventually(lambda: settled(hub))
+
+    def once_triage_has_heard() -> dict[str, Any] | None:
+        found = account(hub, "--case", case["id"])
+        return found if lines(found, "onward_referral.amended.v1") else None
+
+    found = eventually(once_triage_has_heard)
+
+    [amendment] = lines(found, "amendment")
+    assert (amendment["codes"]["fields"], amendment["codes"]["number"]) == (["language"], 1)
+    assert {line["id"] for line in lines(found, "disclosure")} == partners.read.keys()
+    told = {line["id"]: line["codes"]["type"] for line in lines(found, "delivery")}
+    attempted = {told[line["codes"]["delivery_id"]] for line in lines(found, "attempt")}
+    assert attempted == {"onward_referral.sent", "onward_referral.amended"}

@@ -17,7 +17,7 @@ from hubkit.telemetry import current_traceparent
 from services.partners.actions.deps import Deps
 from services.partners.actions.endpoints import own_partner
 from services.partners.actions.outgoing import LEASE, Lease, Outgoing, began, signing_keys, wake
-from services.partners.model import GATED, SENT, Portion, Rectification, Sought
+from services.partners.model import GATED, Portion, Rectification, Sought
 from services.partners.policy import payloads
 from services.partners.store import deliveries, endpoints
 
@@ -185,17 +185,17 @@ async def stop(tx: Tx, onward_ids: Collection[UUID]) -> set[UUID]:
     """
     if not onward_ids:
         return set()
-    begun = await deliveries.begun(tx, onward_ids, SENT)
+    begun = await deliveries.begun(tx, onward_ids, GATED)
     await deliveries.stop_news(tx, onward_ids, GATED, "withdrawn")
     return {row.onward_referral_id for row in begun}
 
 
 async def went_out(tx: Tx, onward_ids: Collection[UUID]) -> Sequence[Row[Any]]:
-    """Return the deliveries by which a partner was told, or may have been, of these onward referrals.
+    """Return the deliveries by which a partner was told, or may have been, that the person is with it.
 
-    Each has `id`, `onward_referral_id`, `partner_id`, `state`, `attempts` and `changed_at`.
+    Each has `id`, `onward_referral_id`, `partner_id`, `type`, `state`, `attempts` and `changed_at`.
     """
-    return await deliveries.begun(tx, onward_ids, SENT) if onward_ids else []
+    return await deliveries.begun(tx, onward_ids, GATED) if onward_ids else []
 
 
 async def list_deliveries(

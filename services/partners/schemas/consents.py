@@ -118,11 +118,12 @@ class PastDisclosure(Answered):
 
 
 class PastDelivery(Answered):
-    """A webhook by which a partner was told, or may have been."""
+    """A webhook by which a partner was told, or may have been; what it then read stands among the disclosures."""
 
     id: UUID
     onward_referral_id: UUID
     partner_id: UUID
+    type: str
     state: str
     attempts: int
 

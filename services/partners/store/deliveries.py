@@ -148,11 +148,11 @@ async def waiting_unverified(tx: Tx, type: str) -> Sequence[UUID]:
     return [row[0] for row in await tx.rows(query.limit(500))]
 
 
-async def begun(tx: Tx, onward_ids: Collection[UUID], type: str) -> Sequence[Row[Any]]:
-    """Return the deliveries of one type of which an attempt was made or is under way."""
+async def begun(tx: Tx, onward_ids: Collection[UUID], types: Collection[str]) -> Sequence[Row[Any]]:
+    """Return the deliveries of these types of which an attempt was made or is under way."""
     query = select(_DELIVERY).where(
         tx.among(_DELIVERY.c.onward_referral_id, onward_ids),
-        _DELIVERY.c.type == type,
+        _DELIVERY.c.type.in_(sorted(types)),
         or_(_DELIVERY.c.attempts > 0, _DELIVERY.c.lease_token.is_not(None)),
     )
     return await tx.rows(query.order_by(_DELIVERY.c.id))
