@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import yaml
 
 #: Events that ask for reports or publications.
 REPORTING = frozenset({"report_due", "publication_requested"})
+#: What a scenario has beside its three blocks tells of it, and decides nothing.
+_KEYS = frozenset({"id", "title", "source_line", "src", "relies_on", "note", "notes", "given", "when", "then"})
 
 
 class ScenarioError(Exception):
@@ -18,7 +20,7 @@ class ScenarioError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One scenario as its file has it."""
+    """One scenario as its file has it; `faults` say what of its form keeps it from being read."""
 
     hub: str
     id: str
@@ -26,6 +28,7 @@ class Scenario:
     given: Mapping[str, Any] = field(default_factory=dict)
     when: Mapping[str, Any] = field(default_factory=dict)
     then: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
 
     @property
     def event(self) -> str:
@@ -74,17 +77,33 @@ def read_book(path: Path) -> list[Scenario]:
     hubs = document.get("hubs") if isinstance(document, dict) else None
     if not isinstance(hubs, list) or not all(isinstance(hub, dict) and "id" in hub for hub in hubs):
         raise ScenarioError(f"{path}: has no list `hubs` of hubs with an id")
-    return [_scenario(hub["id"], each) for hub in hubs for each in hub.get("scenarios") or ()]
+    return [
+        _scenario(str(hub["id"]), number, _plain(each))
+        for hub in hubs
+        for number, each in enumerate(hub.get("scenarios") or ())
+    ]
 
 
-def _scenario(hub: str, each: Any) -> Scenario:
-    if not isinstance(each, dict) or "id" not in each:
-        raise ScenarioError(f"{hub}: a scenario has no id")
-    blocks = {name: each.get(name) or {} for name in ("given", "when", "then")}
-    faults = [name for name, block in blocks.items() if not isinstance(block, dict)]
-    if faults:
-        raise ScenarioError(f"{each['id']}: {', '.join(faults)} must have keys and values")
-    return Scenario(str(hub), str(each["id"]), str(each.get("title", "")), **blocks)
+def _scenario(hub: str, number: int, each: Any) -> Scenario:
+    """Return a scenario; what is wrong with its form is its own fault, and the others of the file go on."""
+    name = f"{hub}[{number}]"
+    if not isinstance(each, dict):
+        return Scenario(hub, name, faults=("a scenario must have keys and values",))
+    faults = [] if "id" in each else ["id: missing"]
+    faults += [f"{key}: unknown key" for key in each if key not in _KEYS]
+    blocks = {block: each.get(block) or {} for block in ("given", "when", "then")}
+    faults += [f"{block} must have keys and values" for block in blocks if not isinstance(blocks[block], dict)]
+    read = {block: found if isinstance(found, dict) else {} for block, found in blocks.items()}
+    return Scenario(hub, str(each.get("id", name)), str(each.get("title", "")), **read, faults=tuple(faults))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON would have it: YAML makes dates and times of what stands without quotation marks."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, (date, datetime)) else value
 
 
 def parts_of(scenario: Scenario) -> Iterator[Part]:

@@ -38,7 +38,7 @@ class Unordered(list[Any]):
 def differences(expected: Any, actual: Any, place: str) -> list[str]:
     """Return what is not as expected, as `place: expected …, got …`."""
     if expected is None or expected == []:
-        return [] if actual in _NOTHING else [_said(place, "none", actual)]
+        return [] if _is_nothing(actual) else [_said(place, "none", actual)]
     if isinstance(expected, Mapping):
         return _keys(expected, actual, place)
     if isinstance(actual, Words):
@@ -46,6 +46,13 @@ def differences(expected: Any, actual: Any, place: str) -> list[str]:
     if isinstance(expected, list):
         return [] if _same_list(expected, actual) else [_said(place, expected, actual)]
     return [] if _same(expected, actual) else [_said(place, expected, actual)]
+
+
+def _is_nothing(actual: Any) -> bool:
+    """Whether there is nothing: a structure that says only what is not so is none."""
+    if isinstance(actual, Closed):
+        return all(value is False or value in _NOTHING for value in actual.values())
+    return actual in _NOTHING
 
 
 def _keys(expected: Mapping[str, Any], actual: Any, place: str) -> list[str]:

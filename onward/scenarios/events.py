@@ -125,7 +125,7 @@ async def _reassess(stage: Stage, case_id: str, number: int) -> None:
 
 
 def _corrections(facts: Mapping[str, Any]) -> dict[str, Any]:
-    changes: dict[str, Any] = {key: list(facts[key]) for key in ("markers", "needs") if key in facts}
+    changes: dict[str, Any] = {key: list(as_list(facts[key])) for key in ("markers", "needs") if key in facts}
     crime = {"crime": "category", "reported_to_police": "reported_to_police", "recorded_at": "recorded_at"}
     found = {name: facts[key] for key, name in crime.items() if key in facts}
     return changes | ({"crime": found} if found else {})

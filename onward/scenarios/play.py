@@ -42,16 +42,15 @@ class Result:
 async def play(grounds: Grounds, scenario: Scenario, profiles: Path) -> Result:
     """Play one scenario; whatever goes wrong is said in its result."""
     started = time.monotonic()
-    faults = vocabulary.faults_of(scenario)
-    if not faults and scenario.is_reporting:
-        return Result(scenario, (), 0.0, is_played=False)
-    if not faults:
-        try:
-            faults = await _faults(grounds, scenario, profiles)
-        except (ScenarioError, ProfileError) as error:
-            faults = [str(error)]
-        except Exception as error:  # a fault of the runner or the hub is this scenario's, and the others go on
-            faults = [f"{type(error).__name__}: {error}"]
+    try:
+        faults = list(scenario.faults) or vocabulary.faults_of(scenario)
+        if not faults and scenario.is_reporting:
+            return Result(scenario, (), 0.0, is_played=False)
+        faults = faults or await _faults(grounds, scenario, profiles)
+    except (ScenarioError, ProfileError) as error:
+        faults = [str(error)]
+    except Exception as error:  # a fault of the runner or the hub is this scenario's, and the others go on
+        faults = [f"{type(error).__name__}: {error}"]
     return Result(scenario, tuple(faults), time.monotonic() - started)
 
 

@@ -11,6 +11,7 @@ from onward.scenarios import findings
 from onward.scenarios.book import ScenarioError, instant
 from onward.scenarios.referrals import SHARING, consent, is_child, unit_of
 from onward.scenarios.stage import Stage
+from onward.scenarios.vocabulary import as_list
 
 #: What a case is when its state does not say.
 _CRIME: Final = "theft.other"
@@ -86,7 +87,7 @@ def _wanted(stage: Stage) -> Any:
 
 def _rounds(stage: Stage, matching: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
     state = stage.state
-    markers = list(state.get("markers") or ())
+    markers = list(as_list(state.get("markers")))
     channels = _channels(stage.profile, state)
     marked = [need for need in matching if need in codes.MARKERS and need not in markers]
     yield [_facts(stage, channels[0], [*markers, *marked], matching)]
@@ -122,7 +123,7 @@ def _channels(profile: Profile, state: Mapping[str, Any]) -> list[str]:
 def _facts(stage: Stage, channel: str, markers: list[str], matching: Sequence[str]) -> dict[str, Any]:
     state = stage.state
     consents = {hop: word for hop, word in (state.get("consents") or {}).items() if hop != SHARING}
-    needs = [] if stage.scenario.event in _ASKING else list(state.get("needs") or ())
+    needs = [] if stage.scenario.event in _ASKING else list(as_list(state.get("needs")))
     areas = (stage.scenario.given.get("profile_parameters") or {}).get("next_meeting") or {}
     return {
         "source": channel,

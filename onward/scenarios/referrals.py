@@ -9,6 +9,7 @@ from typing import Any, Final
 from hubkit.contracts import codes
 from hubkit.contracts.profile import Profile
 from onward.scenarios.book import ScenarioError
+from onward.scenarios.vocabulary import as_list
 
 #: How a decision is written: what was decided, and how it was said.
 _DECISIONS: Final = {
@@ -60,8 +61,8 @@ def referral(facts: Mapping[str, Any], at: datetime, purpose: str | None = None)
         },
         "person": _person(facts),
         "safe_contact": dict(_SAFE),
-        "markers": list(facts.get("markers") or ()),
-        "needs": [need for need in facts.get("needs") or () if need in codes.KINDS],
+        "markers": list(as_list(facts.get("markers"))),
+        "needs": [need for need in as_list(facts.get("needs")) if need in codes.KINDS],
         "consents": [consent(hop, word, at) for hop, word in consents.items() if word is not None],
         "received_at": facts.get("received_at") or at.isoformat(),
         "purpose": purpose,
@@ -72,7 +73,7 @@ def referral(facts: Mapping[str, Any], at: datetime, purpose: str | None = None)
 def is_child(facts: Mapping[str, Any]) -> bool:
     """Whether the person is marked a child, or younger than a child's consent counts without more."""
     age = facts.get("victim_age")
-    return "child" in (facts.get("markers") or ()) or (age is not None and int(age) < _CONSENTS_FROM_AGE)
+    return "child" in as_list(facts.get("markers")) or (age is not None and int(age) < _CONSENTS_FROM_AGE)
 
 
 def _source(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,9 @@ def faults_of(scenario: Scenario) -> list[str]:
         return [f"when.event: unknown event {event}"]
     if event in REPORTING:
         return []
+    ill_formed = _ill_formed(scenario)
+    if ill_formed:
+        return ill_formed
     faults = [f"given.{key}: unknown key" for key in scenario.given if key not in _GIVEN]
     known = WHEN[event] | {"event", "at", "by"}
     faults += [f"when.{key}: unknown key" for key in scenario.when if key not in known]
@@ -113,6 +116,26 @@ def faults_of(scenario: Scenario) -> list[str]:
     if not scenario.then:
         faults.append("then: asserts nothing")
     return faults
+
+
+def _ill_formed(scenario: Scenario) -> list[str]:
+    """Return what is a list, a text or a number where keys and values belong."""
+    given = scenario.given
+    single = {"given": ("referral", "state", "profile_parameters"), "then": ("by_ref",)}
+    blocks = {"given": given, "then": scenario.then}
+    named = [(f"{block}.{key}", blocks[block].get(key)) for block, keys in single.items() for key in keys]
+    for key in ("referrals", "states"):
+        if isinstance(given.get(key), (list, tuple)):
+            named += [(f"given.{key}[{number}]", item or "nothing") for number, item in enumerate(given[key])]
+        elif given.get(key) is not None:
+            return [f"given.{key}: must be a list"]
+    by_ref = scenario.then.get("by_ref")
+    if isinstance(by_ref, Mapping):
+        named += [(f"then.by_ref.{ref}", item or "nothing") for ref, item in by_ref.items()]
+    people = [each for _, each in named if isinstance(each, Mapping)]
+    named += [("consents", each.get("consents")) for each in people]
+    strange = [place for place, each in named if each is not None and not isinstance(each, Mapping)]
+    return [f"{place}: must have keys and values" for place in strange]
 
 
 def _blocks(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], frozenset[str]]]:
@@ -132,7 +155,7 @@ def _strange_words(block: Mapping[str, Any], place: str) -> list[str]:
     faults = []
     for key, known in _WORDS.items():
         for word in as_list(block.get(key)):
-            if word not in known:
+            if not isinstance(word, str) or word not in known:
                 faults.append(f"{place}.{key}: unknown code {word}")
     consents = block.get("consents") or {}
     faults += [f"{place}.consents.{hop}: unknown hop" for hop in consents if hop not in codes.HOPS]
@@ -141,7 +164,7 @@ def _strange_words(block: Mapping[str, Any], place: str) -> list[str]:
 
 
 def _is_strange(decision: Any) -> bool:
-    return decision is not None and decision not in _DECISIONS
+    return decision is not None and (not isinstance(decision, str) or decision not in _DECISIONS)
 
 
 def as_list(value: Any) -> Sequence[Any]:

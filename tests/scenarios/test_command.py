@@ -1,6 +1,7 @@
 """The command: what it prints, how it ends, and that nothing is ever skipped."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from onward import cli
 from tests.scenarios.support import PROFILES, SCENARIOS
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "now": "2024-05-14T09:10:00+01:00",
     "referral": {"source": "police_automatic", "crime": "robbery.personal", "received_at": "2024-05-14T09:10:00+01:00"},
 }
@@ -28,7 +29,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 
 def scenarios(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], *items: dict[str, Any], options: tuple[str, ...] = ()
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *items: dict[str, Any] | str, options: tuple[str, ...] = ()
 ) -> tuple[int, list[str]]:
     path = tmp_path / "scenarios.yaml"
     path.write_text(yaml.safe_dump({"hubs": [{"id": "cambridgeshire", "scenarios": list(items)}]}))
@@ -88,6 +89,15 @@ def test_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         (changed(then={"figures": {"unicorns": 1}}), "figures.unicorns: unknown key"),
         (changed(then={"by_ref": {"z": {"level": None}}}), "by_ref.z: no referral or state has this ref"),
         (changed(then={}), "then: asserts nothing"),
+        (changed(then=["accepted"]), "then must have keys and values"),
+        (changed(expect={"decision": None}), "expect: unknown key"),
+        (changed(given={**GIVEN, "referral": ["a"]}), "given.referral: must have keys and values"),
+        (changed(given={**GIVEN, "states": {"a": {}}}), "given.states: must be a list"),
+        (changed(then={"by_ref": {"a": "accepted"}}), "then.by_ref.a: must have keys and values"),
+        (
+            changed(given={**GIVEN, "referral": {**GIVEN["referral"], "markers": [["child"]]}}),
+            "given.referral.markers: unknown code ['child']",
+        ),
         (changed(given={"state": {"case": "open"}}), "given.now: missing"),
     ],
 )
@@ -100,6 +110,29 @@ def test_what_is_not_known_fails_by_its_name(
     assert lines[0].startswith("FAILED ONE")
     assert named in lines[0]
     assert lines[-1] == "0 passed, 1 failed"
+
+
+def test_one_that_cannot_be_read_fails_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    nameless = {key: value for key, value in GOOD.items() if key != "id"}
+
+    status, lines = scenarios(tmp_path, capsys, nameless, "a text", GOOD)
+
+    assert status == 1
+    assert lines == [
+        "FAILED cambridgeshire[0] a robbery is taken on: id: missing",
+        "FAILED cambridgeshire[1]: a scenario must have keys and values",
+        "ok ONE a robbery is taken on",
+        "1 passed, 2 failed",
+    ]
+
+
+def test_times_need_no_quotation_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    now = datetime.fromisoformat(GIVEN["now"])
+    referral = {**GIVEN["referral"], "received_at": now, "date_of_birth": now.date()}
+
+    status, lines = scenarios(tmp_path, capsys, changed(given={"now": now, "referral": referral}))
+
+    assert status == 0, lines
 
 
 def test_a_hub_without_a_profile_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -22,6 +22,7 @@ from onward.scenarios.compare import Closed, Unordered, Words, differences, pair
         ("Victim Support", Words.of("victim support", "multi_crime")),
         ({"required": False}, None),
         ({"level": None}, {"level": None}),
+        (None, Closed(required=False, kind=None, sections=[])),
         ({"not_specialism": "fraud"}, {"specialism": None}),
         ({"outcome": "signposted", "also_allowed": ["referred"]}, {"outcome": "referred"}),
     ],
@@ -35,6 +36,7 @@ def test_as_expected(expected: Any, actual: Any):
     [
         ("accepted", "excluded", "then: expected accepted, got excluded"),
         (None, "fraud", "then: expected none, got fraud"),
+        (None, Closed(required=True), 'then: expected none, got {"required": true}'),
         ([], ["phone"], 'then: expected none, got ["phone"]'),
         (True, None, "then: expected true, got none"),
         (False, "no", "then: expected false, got no"),
