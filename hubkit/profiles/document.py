@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,15 @@ def read_documents(path: Path) -> list[Document]:
         raise ProfileError(path, [Fault(1, 1, (), error.strerror or "cannot be read")]) from None
     except UnicodeDecodeError:
         raise ProfileError(path, [Fault(1, 1, (), "not UTF-8")]) from None
+    return list(_read(path, text))
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, text: str) -> tuple[Document, ...]:
+    """Return the documents of a text. Every service of a hub in one process reads the same, and nobody changes it."""
     loader = _Loader(text)
     try:
-        found = list(_documents(loader, path))
+        found = tuple(_documents(loader, path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
