@@ -27,14 +27,23 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 )
-#: Controls, line and paragraph separators, noncharacters and surrogates: never part of what a person means to say.
-_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]")
+#: Controls, line and paragraph separators, noncharacters, surrogates, tags and what everybody reads as they please
+#: (private use): never part of what a person means to say.
+_CONTROLS = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\uf8ff\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
+    "\U000f0000-\U0010ffff]"
+)
 _CONTROLS_IN_LINES = re.compile(_CONTROLS.pattern.replace("\0-\x1f", "\0-\x08\x0b-\x1f"))
 #: Characters that turn text round or hide in it, so that a name reads as another.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_INVISIBLE = re.compile("[\u200b-\u200d\u2060-\u2064\ufeff\u00ad]")
+#: What is not seen, beside the variation selectors that emoji and Japanese names are written with.
+#: Source: Unicode Character Database, Default_Ignorable_Code_Point; and the blank of Braille.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u206f\u2800\u3164\ufeff\uffa0"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
+)
 #: Longer text may hold joiners: emoji and several scripts are written with them.
-_INVISIBLE_IN_LINES = re.compile("[\u200b\u2060-\u2064\ufeff\u00ad]")
+_INVISIBLE_IN_LINES = re.compile(_INVISIBLE.pattern.replace("\u200b-\u200d", "\u200b"))
 
 
 class StrictModel(BaseModel):

@@ -282,6 +282,8 @@ HIDING = {
     "e" + "\u0301" * 30: "too_many_marks",
     "e" + "\u0301" * 10_000: "too_long",
     "\u200b": "invisible_character",
+    "Al\u3164ex": "invisible_character",
+    "Al\ue000ex": "control_character",
 }
 
 
