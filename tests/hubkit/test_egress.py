@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hubkit.egress import (
+    FeedClient,
+    HttpInternalClient,
     WebhookClient,
 )
 
@@ -331,6 +333,41 @@ async def test_an_untrusted_or_wrong_certificate_is_a_tls_failure_and_a_trusted_
             outcomes.append((await client.post(f"https://{host}:{port}/", {}, b"{}")).error_class)
             await client.aclose()
     assert outcomes == ["tls", "tls", "none"]
+
+
+async def test_no_proxy_and_no_password_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sender: WebhookClient
+) -> None:
+    """A proxy would connect where our guard does not look, and read what is for the partner alone."""
+    asked: list[bytes] = []
+
+    async def proxy(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(b"proxy")
+        writer.close()
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login alex password canary\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, served(proxy) as away:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY"):
+            for spelt in (name, name.lower()):
+                monkeypatch.setenv(spelt, f"http://127.0.0.1:{away}")
+        feed, internal = FeedClient(allow_http=True, allow_private=True), HttpInternalClient(f"http://127.0.0.1:{port}")
+        assert (await sender.post(f"http://127.0.0.1:{port}/", {}, b"{}")).ok
+        assert await feed.get(f"http://127.0.0.1:{port}/") == b"{}"
+        assert (await internal.request("GET", "/")).status == 200
+        await feed.aclose()
+        await internal.aclose()
+    assert len(asked) == 3
+    assert not any(each == b"proxy" or b"authorization" in each.lower() for each in asked)
 
 
 async def test_a_stale_connection_is_replaced_and_a_new_one_is_not(sender: WebhookClient) -> None:
