@@ -1,12 +1,15 @@
 """The catalogue of what partners receive, `docs/events.md`, made from `services/partners/schemas/events.py`."""
 
+import functools
 import inspect
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from pydantic import BaseModel
 
 from hubkit.clock import SystemClock
@@ -89,6 +92,28 @@ def examples() -> dict[str, bytes]:
 def type_of(model: type[BaseModel]) -> str:
     """Return the type that an event's model stands for."""
     return str(get_args(model.model_fields["type"].annotation)[0])
+
+
+def faults_of(body: bytes) -> list[str]:
+    """Return what is wrong with a webhook's body by the JSON schema that the page prints; no further field may be."""
+    event = json.loads(body)
+    return [f"{event['type']} {error.json_path}: {error.message}" for error in _checkers()[event["type"]](event)]
+
+
+@functools.cache
+def _checkers() -> dict[str, Callable[[Any], Iterable[ValidationError]]]:
+    models = {type_of(model): _closed(model.model_json_schema()) for model in EVENTS}
+    return {
+        type: Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors
+        for type, schema in models.items()
+    }
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, dict):
+        closed = {name: _closed(value) for name, value in node.items()}
+        return closed | ({"additionalProperties": False} if node.get("type") == "object" else {})
+    return [_closed(each) for each in node] if isinstance(node, list) else node
 
 
 def page() -> str:

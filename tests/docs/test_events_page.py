@@ -5,7 +5,7 @@ import pytest
 
 from services.partners.model import ENDPOINT_TYPES, NOTICE_TYPES
 from services.partners.schemas.events import EVENTS
-from tests.docs.events import PAGE, examples, page, type_of
+from tests.docs.events import PAGE, examples, faults_of, page, type_of
 
 
 def test_the_page_is_in_step_with_the_code():
@@ -14,6 +14,13 @@ def test_the_page_is_in_step_with_the_code():
 
 def test_every_type_that_can_be_sent_is_described():
     assert {type_of(each) for each in EVENTS} == {*NOTICE_TYPES, *ENDPOINT_TYPES} == set(examples())
+
+
+def test_the_printed_schemas_refuse_what_is_not_described():
+    good = orjson.loads(examples()["onward_referral.sent"])
+    assert faults_of(orjson.dumps(good)) == []
+    for wrong in ({"name": "Alex"}, {"onward_referral_id": "7"}, {"kind": None}, {"links": {}}):
+        assert faults_of(orjson.dumps(good | {"data": good["data"] | wrong})) != []
 
 
 @pytest.mark.parametrize("model", EVENTS, ids=type_of)

@@ -34,6 +34,7 @@ from services.partners.tables import METADATA
 from services.partners.tables.cases import CaseFacts, Consent, OnwardReferral, Permit
 from services.partners.tables.delivery import Attempt, Delivery, Endpoint
 from services.partners.tables.registry import Agreement, Partner
+from tests.docs.events import faults_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KIND = "counselling"
@@ -255,7 +256,7 @@ def status(code: int, **headers: str) -> Answer:
 
 @asynccontextmanager
 async def receiving(answer: Answer, tls: ssl.SSLContext | None = None):  # type: ignore[no-untyped-def]
-    """Run a receiver on a local port."""
+    """Run a receiver on a local port; what is signed is as the catalogue says."""
     receiver = Receiver(answer)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.handle)
@@ -267,5 +268,7 @@ async def receiving(answer: Answer, tls: ssl.SSLContext | None = None):  # type:
     receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/hook"
     try:
         yield receiver
+        said = [each.body for each in receiver.received if "webhook-signature" in each.headers]
+        assert [fault for body in said for fault in faults_of(body)] == []
     finally:
         await runner.cleanup()

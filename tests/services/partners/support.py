@@ -30,7 +30,7 @@ from hubkit.contracts.case import DecisionFacts
 from hubkit.contracts.profile import Basis, Profile
 from hubkit.contracts.referral import ConsentFacts
 from hubkit.crypto import Keyring, new_keyring
-from hubkit.db import Database, Tx
+from hubkit.db import Database, Tx, table_of
 from hubkit.egress import InternalResponse
 from hubkit.egress.internal import Body, HeaderSource
 from hubkit.errors import UnavailableError
@@ -46,6 +46,8 @@ from services.partners.app import create
 from services.partners.model import Onward
 from services.partners.settings import PartnersSettings
 from services.partners.store import onward, registry
+from services.partners.tables.delivery import Delivery
+from tests.docs.events import faults_of
 from tests.support.migrated import migrated
 
 NOW = datetime(2026, 11, 19, 9, 0, tzinfo=UTC)
@@ -289,7 +291,10 @@ class Running(World):
 
 @contextlib.asynccontextmanager
 async def running(url: str, folder: Path, hub: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Running]:
-    """Run the service over a database, with further parts of its profile; on its bus there is nobody else."""
+    """Run the service over a database, with further parts of its profile; on its bus there is nobody else.
+
+    Whatever a test has it say to partners is in the end as the catalogue `docs/events.md` says.
+    """
     await migrated("services.partners", url)
     gateway = InternalIssuer("gateway", new_signing_key("gateway-1"))
     path = folder / "profile.yaml"
@@ -315,6 +320,9 @@ async def running(url: str, folder: Path, hub: dict[str, Any] | None = None, **s
         httpx.AsyncClient(transport=transport, base_url="http://partners") as http,
     ):
         yield Running(app.state.service.db, clock, intake, app.state.deps, app=app, http=http, gateway=gateway)
+        async with app.state.service.db.reading() as tx:
+            bodies = [row.body for row in await tx.rows(select(table_of(Delivery).c.body))]
+        assert [fault for body in bodies for fault in faults_of(body)] == []
 
 
 def _acknowledge(message: Any) -> None:
