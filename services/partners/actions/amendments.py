@@ -20,9 +20,11 @@ from services.partners.actions.own import own
 from services.partners.model import AMENDED, CORRECTED, ERASED, RECTIFIED, Onward, Rectification
 from services.partners.policy.amendments import Content, changed_since
 from services.partners.policy.transitions import OVER, TOLD
-from services.partners.store import amendments, cases, onward, protection, registry
+from services.partners.store import amendments, cases, onward, protection, registry, words
 
 _NOTHING: Final = Content()
+#: What is read in the place of words that were erased.
+_NO_WORDS: Final = "(erased)"
 #: What of an assessment travels to partners; the rest of the event says which case it is about.
 _ASSESSED: Final = ("needs", "kind", "assessed_by", "sections", "findings", "risk_grade", "assessed_at")
 
@@ -64,9 +66,15 @@ async def note_assessments(tx: Tx, deps: Deps, events: Sequence[Event[CaseAssess
 
 
 async def note_erasures(tx: Tx, deps: Deps, events: Sequence[Event[PersonErasedV1]]) -> None:
-    """Tell every recipient that the hub has erased what it had read, whether or not its own work goes on."""
+    """Tell every recipient that the hub has erased what it had read, whether or not its own work goes on.
+
+    What staff and partners wrote in words about the person is overwritten. Codes, decisions and hashes stay: they
+    answer for what was done.
+    """
     referrals = {event.data.referral_id for event in events}
-    await cases.lock_cases(tx, await onward.cases_of(tx, referrals))
+    known_cases = await words.cases_of(tx, referrals)
+    await cases.lock_cases(tx, known_cases)
+    await words.overwrite(tx, known_cases, lambda table, id, name: deps.keyring.record(table, id).seal(name, _NO_WORDS))
     rows = await onward.lock_of(tx, referrals)
     known = await amendments.known_of(tx, [row.id for row in rows]) if rows else {}
     contents = await amendments.content_of(tx, {row.case_id for row in rows}) if rows else {}

@@ -50,12 +50,6 @@ async def lock_live(tx: Tx, case_ids: Collection[UUID], statuses: Collection[Sta
     return await _read(tx, query.order_by(_onward.id).with_for_update())
 
 
-async def cases_of(tx: Tx, referral_ids: Collection[UUID]) -> set[UUID]:
-    """Return the cases in which persons of these referrals were referred onward."""
-    found = await tx.rows(select(_onward.case_id).where(tx.among(_onward.referral_id, referral_ids)))
-    return {row.case_id for row in found}
-
-
 async def lock_of(tx: Tx, referral_ids: Collection[UUID]) -> list[Onward]:
     """Take the row locks of the onward referrals of persons of these referrals, in id order."""
     query = select(*_COLUMNS).where(tx.among(_onward.referral_id, referral_ids)).order_by(_onward.id)

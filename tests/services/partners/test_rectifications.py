@@ -16,12 +16,15 @@ from services.partners.actions.amendments import note_erasures
 from services.partners.actions.onward import recall_one
 from services.partners.model import RECTIFIED
 from services.partners.store import registry
+from services.partners.tables import METADATA
 from services.partners.tables.delivery import Delivery
 from tests.services.partners.delivery_support import receiving, register_verified, status, until
 from tests.services.partners.support import NOW, Running, caller, consent, event
 from tests.services.partners.test_acknowledgements import listed, state, withdraw
 from tests.services.partners.test_amendments import ALL, amendments, assess, assessed, correct, corrected
 
+#: Whatever staff and partners may write in words: a test writes all of it.
+WORDS_ABOUT_A_CASE = 10
 DECLINED = {"reasons": ["capacity_full"]}
 
 
@@ -189,6 +192,72 @@ async def test_an_erasure_of_somebody_whom_nobody_read_is_told_to_nobody(partner
     await erase(partners, (await partners.row(onward_id)).referral_id)
     await erase(partners, case_id)
     assert (await news(partners), await listed(partners)) == ([], [])
+
+
+async def test_no_word_that_was_written_about_an_erased_person_is_left(partners: Running) -> None:
+    case_id, onward_id = await read(partners)
+    other_id, _ = await read(partners)
+    words = "Her mother, Sam Example, said so"
+    for case in (case_id, other_id):
+        await write(partners, case, words)
+    await withdraw(partners, case_id)
+    answered = f"/v1/onward-referrals/{onward_id}/withdrawal-acknowledgement"
+    await partners.call("POST", answered, "onward:write", {"statement": "deleted", "note": words})
+    before = await written(partners)
+    assert set(before[case_id]) == {words}
+    places = len(before[case_id])
+    assert places == WORDS_ABOUT_A_CASE
+    await erase(partners, case_id)
+    after = await written(partners)
+    assert after[case_id] == ["(erased)"] * places
+    assert after[other_id] == before[other_id]
+    for name in ("consents", "safeguarding-disclosures", "information-requests"):
+        answer = await partners.call("GET", f"/v1/cases/{case_id}/{name}", "cases:read")
+        assert answer.status_code == 200
+        assert "Sam" not in answer.text
+        assert "(erased)" in answer.text
+
+
+async def write(partners: Running, case_id: UUID, words: str) -> None:
+    """Write words wherever staff may about a case."""
+    path, service = f"/v1/cases/{case_id}", str(partners.services["counselling"])
+    partner = str(partners.partners["counselling"])
+    bodies: dict[str, dict[str, Any]] = {
+        "consents": {"hop": "police_to_hub", "decision": "given", "giver_note": words},
+        "protection": {"restricted_to": None, "safe_address": False, "reason": words, "decided_by": "Kim"},
+        "safeguarding-disclosures": {
+            "partner": partner, "service": service, "legal_ground": "vital_interests", "reason": words,
+            "data_categories": ["identity"], "decided_by": "Robin",
+        },
+        "information-requests": {
+            "requesting_body": "police", "officer_reference": words, "written_request_held": True, "reason": words,
+            "information": words, "line_of_enquiry": words, "counselling": True, "rebuttal": words,
+            "asked": ["phone"], "notified_at": NOW.isoformat(), "notified_how": "written",
+        },
+        "access-requests": {
+            "requester": "insurer", "what": "case_data", "ground": "safeguarding_risk", "reason": words,
+            "decided_by": "Robin", "approved_by": "Kim",
+        },
+    }  # fmt: skip
+    for name, body in bodies.items():
+        method = "PUT" if name == "protection" else "POST"
+        answer = await partners.call(method, f"{path}/{name}", "cases:write", body)
+        assert answer.status_code < 300, (name, answer.text)
+
+
+async def written(partners: Running) -> dict[UUID, list[str]]:
+    """Return everything that is sealed about cases, opened, by case."""
+    found: dict[UUID, list[str]] = {}
+    async with partners.db.reading() as tx:
+        for table in METADATA.sorted_tables:
+            if "case_id" not in table.c:
+                continue
+            for row in await tx.rows(select(table)):
+                for name, value in row._mapping.items():
+                    if isinstance(value, bytes):
+                        opened = partners.deps.keyring.record(table.name, row.id).open_text(name, value)
+                        found.setdefault(row.case_id, []).append(opened)
+    return found
 
 
 async def test_it_stands_in_the_account_of_the_person(partners: Running) -> None:
