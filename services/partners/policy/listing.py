@@ -1,13 +1,16 @@
 """What the public directory shows: deny by default, and what is safe is never published by mistake."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+from urllib.parse import unquote
 
 from services.partners.model import Entry
 
 #: A line this short is no address by itself: "5" stands in too many texts.
 _TELLING: Final = 6
+_TAG: Final = re.compile(r"<[^<>]*>|&[a-z]+;", re.IGNORECASE)
 _REFUGE: Final = re.compile(
     r"\b(refuges?|safe[ _-]?(houses?|homes?|accommodation)|emergency accommodation|lloches(au)?)\b", re.IGNORECASE
 )
@@ -80,4 +83,6 @@ def gives_away(public: Iterable[Any], secrets: Iterable[str]) -> bool:
 
 
 def _folded(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
+    """Return the letters and digits of a text, without accents, widths, mark-up and the encoding of web addresses."""
+    plain = unicodedata.normalize("NFKD", _TAG.sub("", unquote(text)))
+    return "".join(character for character in plain.casefold() if character.isalnum())

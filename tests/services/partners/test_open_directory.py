@@ -281,6 +281,15 @@ def test_an_address_is_found_however_it_is_spaced(before: str, between: str, aft
     assert not gives_away([{"a": "Hidden Road"}], ["7 Hidden Lane"])
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["7 H\u00eddden Lane", "\uff17 \uff28idden Lane", "7 Hid<b>den</b> Lane", "7&nbsp;Hidden&nbsp;Lane",
+     "https://a.example.org/7%20hidden%20lane"],
+)  # fmt: skip
+def test_an_address_is_found_however_it_is_written(written: str) -> None:
+    assert gives_away([{"a": written}], ["7 Hidden Lane"])
+
+
 _MARK = "zq-secret"
 _STATES = st.fixed_dictionaries({
     "entry": st.booleans(),
