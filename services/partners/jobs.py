@@ -179,7 +179,11 @@ class Dispatcher:
                 await asyncio.sleep(min(5.0, 0.1 * 2**tries))
 
     async def _write_singly(self, error: Exception) -> None:
-        """Write one by one, so that a bad result does not fail its neighbours; its own lease runs out."""
+        """Write one by one, so that a bad result does not fail its neighbours.
+
+        It is tried once more without the receiver's words, so that nothing that these are keeps it from being counted;
+        after that its lease runs out.
+        """
         _log.error(
             "results_split", extra={"count": len(self._unwritten), "error": type(error).__name__}, exc_info=error
         )
@@ -188,6 +192,10 @@ class Dispatcher:
                 await self._record(1)
             except Exception as failure:
                 lost = self._unwritten.pop(0)
+                plain = lost.without_words()
+                if plain != lost:
+                    self._unwritten.insert(0, plain)
+                    continue
                 extra = {"delivery_id": lost.outgoing.delivery_id, "error": type(failure).__name__}
                 _log.error("result_lost", extra=extra, exc_info=failure)
                 self._go_on([lost], ())

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,11 @@ class Result:
     attempt: Attempt | None
     payload: str = THIN
     because: str | None = None
+
+    def without_words(self) -> "Result":
+        """Return the same without what the receiver said beside its status, which is whatever it likes."""
+        said = self.attempt
+        return self if said is None else replace(self, attempt=replace(said, retry_after=None, body_excerpt=b""))
 
     @property
     def failed(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -285,6 +285,30 @@ async def test_retry_after_is_honoured_within_an_hour(world: World, asked: str, 
         await until(lambda: _attempted(world, 1))
     (delivery,) = await world.deliveries()
     assert timedelta(seconds=least_s) <= delivery.due_at - NOW <= timedelta(seconds=most_s)
+
+
+async def test_a_result_is_written_whatever_the_receiver_says_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its neighbours are written too, and all are tried again in their time and not by the end of their leases."""
+
+    def choke(value: str | None, _now: datetime) -> float | None:
+        if value == "choke":
+            raise OverflowError
+        return None
+
+    monkeypatch.setattr("services.partners.policy.retry.parse_retry_after", choke)
+    good, bad = await world.partner(), await world.partner()
+    async with receiving(status(429, Retry_After="choke")) as odd, receiving(status(503)) as plain, dispatching(world):
+        await world.endpoint(bad, odd.url)
+        await world.endpoint(good, plain.url)
+        await world.notify(bad, 2, permit=True)
+        await world.notify(good, 2, permit=True)
+        await until(lambda: _attempted(world, 4))
+    rows = await world.deliveries()
+    assert [(row.attempts, row.failures, row.lease_token) for row in rows] == [(1, 1, None)] * 4
+    assert {row.due_at - NOW < timedelta(seconds=7) for row in rows} == {True}
+    assert await world.unsettled() == 0
 
 
 async def test_success_counts_when_the_connection_breaks_after_the_headers(world: World) -> None:
