@@ -91,8 +91,8 @@ class Listing:
         return self.route == "signpost" and self.shares == "nothing"
 
     def team_for(self, need: str) -> str | None:
-        """Return the team that a need goes to; a service's kind is the whole of it, not one of its teams."""
-        return need if need in self.teams and need != self.kind else None
+        """Return the team that a need goes to; None where the service has no team for it."""
+        return need if need in self.teams else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,13 +74,12 @@ def test_the_need_other_is_for_catch_alls_themselves() -> None:
     ("service", "team"),
     [
         ({"kind": "multi_crime", "teams": ("counselling", "fraud")}, "counselling"),
-        ({"teams": ("counselling", "fraud")}, None),
+        ({"teams": ("counselling", "fraud")}, "counselling"),
+        ({"teams": ("fraud",)}, None),
         ({"kind": "multi_crime", "also": ("counselling",)}, None),
     ],
 )
-def test_the_team_is_the_need_unless_that_is_the_kind_of_the_whole_service(
-    service: dict[str, Any], team: str | None
-) -> None:
+def test_the_team_is_the_need_where_the_service_has_a_team_for_it(service: dict[str, Any], team: str | None) -> None:
     [found] = candidates.order_candidates(facts(), [listing(1, **service)], Routing(), "counselling")
     assert found.team == team
 
