@@ -41,4 +41,5 @@ def _survey(rule: SurveyRule, subject: Subject, happened: frozenset[str], *, is_
         "sent": is_eligible and rule.sent_on in happened and reason is None,
         "eligible": is_eligible,
         "reason": reason,
+        "methods": list(rule.methods) or None,
     }

@@ -280,7 +280,7 @@ def test_a_survey_goes_out_when_what_it_waits_for_has_happened() -> None:
     assert sent(closed) == ["exit_survey"]
     assert closed.surveys[0] == {
         "unit": None, "instrument": "exit_survey", "trigger": "on_leaving", "sent": True, "eligible": True,
-        "reason": None,
+        "reason": None, "methods": None,
     }  # fmt: skip
     assert [survey["eligible"] for survey in closed.surveys] == [True, True, False, True, True]
     reported = {"crime": {"category": "theft.other", "reported_to_police": True}}
