@@ -101,6 +101,7 @@ class Progress:
     offer: str | None = None
     offer_at: datetime | None = None
     failed_attempts: int = 0
+    was_reached: bool = False
     findings: frozenset[str] = frozenset()
     assessed_needs: tuple[str, ...] | None = None
     assessment_kind: str | None = None

@@ -72,6 +72,9 @@ class Condition(ProfilePart):
     requested_needs: tuple[Kind, ...] = Field((), description="staff asked for a referral for at least one of these")
     requested_methods: tuple[Method, ...] = Field((), description="the person asked for one of these ways of contact")
     min_failed_attempts: int | None = Field(None, ge=1, le=100, description="at least so many attempts have failed")
+    spoken_with: bool | None = Field(
+        None, description="whether the hub was in direct contact: the person was reached, answered or was assessed"
+    )
     pleas: tuple[Plea, ...] = Field((), description="at the newest hearing the plea was one of these")
     court_events: tuple[CourtEvent, ...] = Field((), description="the newest event at court is one of these")
     any_of: tuple["Condition", ...] = Field((), description="at least one of these holds")
@@ -107,5 +110,5 @@ class Condition(ProfilePart):
 #: Fields that hold something only after a case was opened: no exclusion can ask for them.
 LATER = (
     "levels", "offer", "judged_enhanced", "findings", "assessed", "assessed_needs", "requested_needs",
-    "requested_methods", "min_failed_attempts", "pleas", "court_events",
+    "requested_methods", "min_failed_attempts", "spoken_with", "pleas", "court_events",
 )  # fmt: skip

@@ -111,6 +111,7 @@ _FIELDS: dict[str, Callable[[Any], str]] = {
     "requested_needs": lambda codes: f"staff asked for a referral for {listed(codes)}",
     "requested_methods": lambda codes: f"the person asked for contact by {listed(codes)}",
     "min_failed_attempts": lambda count: f"{count} or more attempts at contact have failed",
+    "spoken_with": _either("the hub was in direct contact with the person", "there was no direct contact yet"),
     "pleas": lambda codes: f"the plea at the newest hearing was {listed(codes)}",
     "court_events": lambda codes: f"the newest event at court was {listed(codes)}",
     "any_of": lambda parts: f"{'at least one of these: ' if len(parts) > 1 else ''}{_parts(parts)}",

@@ -100,7 +100,7 @@ def attempted(body: NewAttempt) -> Step:
 
     def apply(case: Standing) -> Progress:
         if body.outcome in _REACHED:
-            return replace(case.progress, failed_attempts=0)
+            return replace(case.progress, failed_attempts=0, was_reached=True)
         return failed(case) if body.outcome in _FAILED else case.progress
 
     return Step(DecisionKind.ATTEMPT, _AT_WORK, apply, {"method": body.method, "outcome": body.outcome})

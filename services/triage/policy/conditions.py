@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from hubkit.contracts.profile import Condition
-from services.triage.model import Subject
+from services.triage.model import Progress, Subject
 
 #: Whether a condition holds for a subject.
 Predicate = Callable[[Subject], bool]
@@ -26,6 +26,11 @@ def _speaks_none_of(subject: Subject, languages: Collection[str]) -> bool:
 def _consents_stand(subject: Subject, consents: Collection[Any]) -> bool:
     found = subject.consents or {}
     return all(found.get(consent.hop, "not_asked") in consent.decisions for consent in consents)
+
+
+def _was_spoken_with(progress: Progress) -> bool:
+    """Whether somebody of the hub met or reached the person: by an attempt, an offer, or an assessment."""
+    return progress.was_reached or progress.offer is not None or progress.assessed_needs is not None
 
 
 #: For each field of a condition: whether it holds, given the subject and the field's value.
@@ -58,6 +63,7 @@ CHECKS: dict[str, Callable[[Subject, Any], bool]] = {
     "requested_needs": lambda subject, codes: not codes.isdisjoint(subject.progress.requested_needs),
     "requested_methods": lambda subject, codes: not codes.isdisjoint(subject.progress.requested_methods),
     "min_failed_attempts": lambda subject, count: subject.progress.failed_attempts >= count,
+    "spoken_with": lambda subject, wanted: _was_spoken_with(subject.progress) is wanted,
     "pleas": lambda subject, codes: subject.progress.plea in codes,
     "court_events": lambda subject, codes: subject.progress.court_event in codes,
     "any_of": lambda subject, parts: any(part(subject) for part in parts),

@@ -110,6 +110,8 @@ def _of_needs(needs: Iterable[str], progress: Progress, outputs: Mapping[str, An
 def _of_answers(progress: Progress, outputs: Mapping[str, Any]) -> Iterator[str]:
     if progress.offer is not None:
         yield f"The person {progress.offer} the hub's offer of support."
+    if progress.was_reached:
+        yield "The person was reached."
     if progress.failed_attempts:
         yield f"Attempts to reach the person that failed: {progress.failed_attempts}."
     yield from _listed("The hub does not have these ways of contact", outputs.get("refused_methods") or ())
