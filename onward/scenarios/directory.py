@@ -47,6 +47,12 @@ class Directory:
         """Return the service, or a service of the partner, with a name."""
         return next((each for key in ("name", "partner_name") for each in self.services if _is(each[key], name)), None)
 
+    def department(self, word: str) -> dict[str, Any]:
+        """Return the service in the house whose name has every part of a word for it, empty when there is none."""
+        parts = set(_parts(word))
+        in_house = (each for each in self.services if each["location"] == "in_house")
+        return next((each for each in in_house if parts <= set(_parts(each["name"]))), {})
+
     def takers(self, need: str) -> list[dict[str, Any]]:
         """Return the services in the directory that take a need: those for it, else those that take any."""
         active = [each for each in self.services if each["status"] == "active"]
@@ -120,7 +126,7 @@ class Directory:
     async def _add_for_the_rest(self, name: str, taken: Sequence[str]) -> dict[str, Any]:
         """Add a service for whatever the others do not take; its kind is the code that its name is most like."""
         free = sorted(codes.KINDS - set(taken) - {_CATCH_ALL, codes.HUB})
-        words = set(re.split(r"[^a-z]+", name.lower()))
+        words = set(_parts(name))
         kind = max(free, key=lambda code: len(words & set(code.split("_"))))
         return await self.add(name, kind=kind, also=[code for code in free if code != kind])
 
@@ -180,6 +186,10 @@ class Directory:
 
 def _is_for(service: Mapping[str, Any], need: str) -> bool:
     return need == service["kind"] or need in service["also"] or need in service["teams"]
+
+
+def _parts(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", name.lower())
 
 
 def _is(one: str, other: str) -> bool:

@@ -87,7 +87,8 @@ async def outcome_of(stage: Stage, case_id: str) -> Outcome:
     case = await stage.case(case_id)
     onward = await world.items(f"/v1/cases/{case_id}/onward-referrals")
     passages = await world.items(f"/v1/cases/{case_id}/disclosures")
-    since = None if stage.part.referrals else stage.now
+    # Triage plans what it finds to be due, whenever the referral came.
+    since = None if stage.part.referrals or stage.scenario.event == "triage_completed" else stage.now
     return Outcome(
         case,
         facts_of(case, stage.directory, [rule.name for rule in stage.profile.attributes]),
@@ -133,7 +134,7 @@ def facts_of(case: Mapping[str, Any], directory: Directory, attributes: Iterable
         "refused_methods": Unordered(case["refused_methods"]),
         "needs_assessment": _closed(case["needs_assessment"], _ASSESSMENT),
         "plan": _closed(case["plan"], _PLAN),
-        "assignment": _closed(case["assignment"], _ASSIGNMENT),
+        "assignment": _assignment(case["assignment"], directory),
         "single_point_of_contact": _contact_point(case["single_point_of_contact"], lead),
         "opt_in": case["opt_in"],
         "case_updates": _updates(case["case_updates"]),
@@ -147,6 +148,15 @@ def facts_of(case: Mapping[str, Any], directory: Directory, attributes: Iterable
 def _contact_point(by: str | None, lead: Mapping[str, Any] | None) -> Words | None:
     """Return who stays with the person: the role, or the service that leads where one does."""
     return None if by is None else Words.of(by, *(_names(lead) if lead else ()))
+
+
+def _assignment(view: Mapping[str, Any] | None, directory: Directory) -> Any:
+    """Return who works on the case; a department of the hub goes by its own word, and by its name and kind."""
+    assignment = _closed(view, _ASSIGNMENT)
+    if assignment is not None and assignment["department"] is not None:
+        department = directory.department(assignment["department"])
+        assignment["department"] = Words.of(assignment["department"], department.get("kind"), department.get("name"))
+    return assignment
 
 
 def _updates(view: Mapping[str, Any] | None) -> Any:
@@ -165,7 +175,9 @@ def partners_of(case: Mapping[str, Any], onward: Sequence[Mapping[str, Any]], di
     asked = {each["id"] for each in onward}
     for pathway in case["pathways"]:
         if pathway["onward_referral_id"] not in asked:
-            service = directory.service(pathway["service_id"])
+            candidates = {each["service_id"] for each in pathway["candidates"]}
+            only = candidates.pop() if len(candidates) == 1 else None
+            service = directory.service(pathway["service_id"] or only)
             found.append(_partner(pathway, service, pathway.get("team")))
     found += [_partner({**held, "outcome": "pending"}, {}, None) for held in case["held_needs"]]
     return found

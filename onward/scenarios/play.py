@@ -79,11 +79,11 @@ async def _play_part(grounds: Grounds, scenario: Scenario, part: Part, profile: 
     async with grounds.world(profile, prior.before(hub, first) - _HEAD_START) as world:
         stage = Stage(world, hub, scenario, part, now, Directory(world, hub))
         await stage.directory.read()
-        matching = await prepare(stage.directory, part.state, stage.needs)
+        stage.matching = await prepare(stage.directory, part.state, stage.needs)
         await world.rest()
         has_arrived = scenario.event not in events.POSTING or not part.referrals
         if has_arrived and scenario.event not in events.ARRIVALS:
-            await prior.bring_about(stage, matching)
+            await prior.bring_about(stage)
             await world.rest()
         world.clock.hold(now)
         await events.happen(stage)

@@ -1,6 +1,6 @@
 """Brings about what a scenario says was so before its event: a case, and what staff and the person did since."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -40,14 +40,8 @@ def moments_of(referral: Mapping[str, Any]) -> list[datetime]:
     return [instant(value, f"given.referral.{key}") for key, value in named.items() if value is not None]
 
 
-async def bring_about(stage: Stage, matching: Sequence[str]) -> None:
-    """Make the case of a state, and do what the state says was done.
-
-    Parameters
-    ----------
-    matching
-        A need for each service that is to match the case.
-    """
+async def bring_about(stage: Stage) -> None:
+    """Make the case of a state, and do what the state says was done."""
     at = before(stage.profile, stage.now)
     declined_at = stage.state.get("declined_at")
     if declined_at is not None:
@@ -57,15 +51,15 @@ async def bring_about(stage: Stage, matching: Sequence[str]) -> None:
     if stage.part.referrals:
         await stage.send(stage.part.referrals, at)
     else:
-        await _open_case(stage, matching, at)
+        await _open_case(stage, at)
     for case_id in stage.cases:
         await _record(stage, case_id)
 
 
-async def _open_case(stage: Stage, matching: Sequence[str], at: datetime) -> None:
+async def _open_case(stage: Stage, at: datetime) -> None:
     """Send referrals until the hub takes one on as the state has it: the likeliest first, then many together."""
     is_wanted = _wanted(stage)
-    for round_ in _rounds(stage, matching):
+    for round_ in _rounds(stage):
         stage.world.clock.hold(at)
         sent = await stage.send(round_, at)
         for number, case_id in enumerate(sent):
@@ -85,16 +79,30 @@ def _wanted(stage: Stage) -> Any:
     return is_wanted
 
 
-def _rounds(stage: Stage, matching: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+def _rounds(stage: Stage) -> Iterator[list[dict[str, Any]]]:
     state = stage.state
     markers = list(as_list(state.get("markers")))
     channels = _channels(stage.profile, state)
-    marked = [need for need in matching if need in codes.MARKERS and need not in markers]
-    yield [_facts(stage, channels[0], [*markers, *marked], matching)]
-    yield [_facts(stage, channel, [*markers, *marked], matching) for channel in channels]
+    marked = [need for need in stage.matching if need in codes.MARKERS and need not in markers]
     others = sorted(_mentioned(stage.profile.model_dump(mode="json")) - set(markers))
-    for channel in channels:
-        yield [_facts(stage, channel, [*markers, *marked, marker], matching) for marker in others]
+    for needs in _needs(stage):
+        yield [_facts(stage, channels[0], [*markers, *marked], needs)]
+        yield [_facts(stage, channel, [*markers, *marked], needs) for channel in channels]
+        for channel in channels:
+            yield [_facts(stage, channel, [*markers, *marked, marker], needs) for marker in others]
+
+
+def _needs(stage: Stage) -> Iterator[list[str]]:
+    """Yield what needs the referral names: those of the state, unless the event asks for them.
+
+    Where a meeting agrees who leads, it matters what else a case matches: there the state's needs are all, if they can.
+    """
+    named = list(as_list(stage.state.get("needs")))
+    is_asked_later = stage.scenario.event in _ASKING
+    if not is_asked_later or stage.profile.lead_provider is not None:
+        yield named
+    if is_asked_later:
+        yield []
 
 
 def _mentioned(document: Any) -> set[str]:
@@ -120,10 +128,9 @@ def _channels(profile: Profile, state: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(channel.channel for channel in sorted(fitting, key=strangeness)))
 
 
-def _facts(stage: Stage, channel: str, markers: list[str], matching: Sequence[str]) -> dict[str, Any]:
+def _facts(stage: Stage, channel: str, markers: list[str], needs: list[str]) -> dict[str, Any]:
     state = stage.state
     consents = {hop: word for hop, word in (state.get("consents") or {}).items() if hop != SHARING}
-    needs = [] if stage.scenario.event in _ASKING else list(as_list(state.get("needs")))
     areas = (stage.scenario.given.get("profile_parameters") or {}).get("next_meeting") or {}
     return {
         "source": channel,
@@ -131,7 +138,7 @@ def _facts(stage: Stage, channel: str, markers: list[str], matching: Sequence[st
         "crime": state.get("crime", _CRIME),
         "markers": markers,
         "reported_to_police": state.get("reported_to_police", True if channel.startswith("police") else None),
-        "needs": [*needs, *(need for need in matching if need not in needs)],
+        "needs": needs,
         "consents": {"police_to_hub": "given", SHARING: None, **consents},
         "local_authority_area": next(iter(areas), None),
     }
@@ -195,7 +202,9 @@ async def _options(stage: Stage, need: str, offered: Any) -> list[str]:
 
 
 async def _record_attempts(stage: Stage, case_id: str) -> None:
-    """Record the failed attempts; the last one may be the event itself."""
+    """Record how often the person was reached, then the failed attempts; the last one may be the event itself."""
+    for _ in range(int(stage.state.get("direct_contacts") or 0)):
+        await stage.act(case_id, "attempts", {"method": "phone", "outcome": "reached"})
     count = int(stage.state.get("failed_attempts") or 0)
     if stage.scenario.event == "contact_attempt_failed":
         count -= 1

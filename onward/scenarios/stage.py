@@ -33,6 +33,8 @@ class Stage:
         The ids of their cases, in the same order.
     access
         What requests for access were answered.
+    matching
+        A need for each service that is to match the case.
     """
 
     world: World
@@ -44,6 +46,7 @@ class Stage:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     cases: list[str] = field(default_factory=list)
     access: list[dict[str, Any]] = field(default_factory=list)
+    matching: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -72,12 +75,16 @@ class Stage:
 
     async def send(self, facts: Sequence[Mapping[str, Any]], at: datetime, *, as_file: bool = False) -> list[str]:
         """Send referrals, together or as one file, and return the ids of their cases once the hub is at rest."""
-        units = [{**each, "unit": unit_of(self.profile, each.get("unit"))} for each in facts]
-        bodies = [referral(each, at, each.get("purpose")) for each in units]
+        bodies = [referral(self._whole(each), at, each.get("purpose")) for each in facts]
         sent = await (self._transfer(bodies) if as_file else self._post(bodies))
         await self.world.rest()
         self.bodies, self.cases = bodies, [await self._case_of(id) for id in sent]
         return self.cases
+
+    def _whole(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a referral says, with its unit as the hub calls it, and the needs of all that is to match it."""
+        needs = dict.fromkeys([*as_list(facts.get("needs")), *self.matching])
+        return {**facts, "unit": unit_of(self.profile, facts.get("unit")), "needs": list(needs)}
 
     async def correct(self, number: int, changes: Mapping[str, Any]) -> None:
         """Send a referral again with changes: a correction of its source."""

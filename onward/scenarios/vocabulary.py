@@ -29,14 +29,14 @@ ASSESSMENT_STATE: Final = frozenset({
     "initial_assessment", "needs_assessment",
 })  # fmt: skip
 _OTHER_STATE: Final = frozenset({
-    "case", "declined_at", "failed_attempts", "first_hearing", "manager_judgement", "meeting_held", "onward_referrals",
-    "options_offered", "outcome_star_readings", "plea", "ref", "requested_method", "safeguarding_risk",
-    "support_provided", "victim_choice",
+    "case", "declined_at", "direct_contacts", "failed_attempts", "first_hearing", "manager_judgement", "meeting_held",
+    "onward_referrals", "options_offered", "outcome_star_readings", "plea", "ref", "requested_method",
+    "safeguarding_risk", "support_provided", "victim_choice",
 })  # fmt: skip
 #: Counts and lists that reports are made of.
 _REPORT_STATE: Final = frozenset({
-    "automated_offers", "automatic_referrals", "case_studies", "closed", "direct_contacts", "engaged",
-    "external_referrals", "identified_and_referred", "idva_open_cases", "increased_safety", "increased_wellbeing",
+    "automated_offers", "automatic_referrals", "case_studies", "closed", "engaged", "external_referrals",
+    "identified_and_referred", "idva_open_cases", "increased_safety", "increased_wellbeing",
     "isva_open_cases", "letters_sent", "measured", "month_end", "months_since_detailed_return", "other_referrals",
     "partners", "reduced_risk", "referrals", "referrals_by_month", "referrals_by_source", "referrals_sent",
     "rejections", "reporter", "sections_present", "services", "supported", "victim_bureau", "victim_care_unit",

@@ -9,6 +9,7 @@ from hubkit.contracts.profile import Profile
 from onward.scenarios import findings
 from onward.scenarios.book import Scenario, ScenarioError, parts_of
 from onward.scenarios.compare import Words
+from onward.scenarios.directory import Directory
 from onward.scenarios.judge import faults_of
 from onward.scenarios.outputs import Outcome, contact, facts_of
 from onward.scenarios.play import moment_of
@@ -153,9 +154,14 @@ CONTACT = {
 CASE = {"level": None, "triage": None}
 
 
-class NoDirectory:
-    def service(self, _id: Any) -> dict[str, Any]:
-        return {}
+class OneDepartment(Directory):
+    """A directory with a department of the hub's own."""
+
+    def __init__(self) -> None:
+        self.services = [
+            {"id": "1", "name": "serious fires support", "kind": "serious_fire", "location": "in_house"},
+            {"id": "2", "name": "road harm charity", "kind": "road_harm", "location": "external"},
+        ]
 
 
 def outcome(**changes: Any) -> Outcome:
@@ -166,7 +172,7 @@ def outcome(**changes: Any) -> Outcome:
     view |= {"refused_methods": [], "attributes": {}, "linked_to_previous": False, "opened_at": "2024-05-14T09:10:00Z"}
     view |= {"decision": {"outcome": "accepted", "reason": None}}
     lists = {name: changes.pop(name, []) for name in ("contacts", "partners", "disclosures", "surveys")}
-    facts = facts_of(view | changes, NoDirectory(), ["own_attribute"])  # type: ignore[arg-type]
+    facts = facts_of(view | changes, OneDepartment(), ["own_attribute"])
     return Outcome(view, facts, **lists)
 
 
@@ -197,6 +203,12 @@ def test_a_key_that_no_hub_knows_is_named():
     assert judged({"decision": {"colour": "red"}}) == ["decision.colour: unknown key"]
     assert judged({"own_attribute": None, "function": None}) == []
     assert judged({"own_attribute": True}, attributes={"own_attribute": True}) == []
+
+
+@pytest.mark.parametrize("word", ["serious_fires", "serious_fire", "serious fires support"])
+def test_a_department_goes_by_its_word_its_kind_and_its_name(word: str):
+    assert judged({"assignment": {"department": word}}, assignment={"department": "serious_fires"}) == []
+    assert judged({"assignment": {"department": word}}, assignment={"department": "road_harm"}) != []
 
 
 def passage(**changes: Any) -> dict[str, Any]:
