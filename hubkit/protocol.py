@@ -1,5 +1,6 @@
 """HTTP/1.1 as uvicorn and httptools read it, with bounds: what no application should have to see ends here."""
 
+import asyncio
 from typing import Final
 
 from starlette.responses import Response
@@ -12,11 +13,13 @@ from hubkit.problems import problem, problem_of_status
 MAX_HEAD_BYTES: Final = 64 * 1024
 #: Of the address in the request line; what is shorter is measured by `EdgeMiddleware`. httptools reads up to 64 kB.
 MAX_TARGET_BYTES: Final = 32 * 1024
+#: How long a connection may take to say what it wants. uvicorn itself limits only the time between two requests.
+HEAD_S: Final = 30.0
 _LINGER_S: Final = 2.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a head without end and a request line that names a server, and says so as a problem.
+    """Refuses a head without end, in bytes or time, and a request line that names a server; says so as a problem.
 
     A request line with a whole address (RFC 9112 section 3.2.2) is for proxies, and could name another host than
     the `Host` header: nobody sends one to us in earnest.
@@ -26,15 +29,39 @@ class BoundedProtocol(HttpToolsProtocol):
     _is_in_head = False
     _is_refused = False
     _head_bytes = 0
+    _awaited_since: float | None = None
+    _watch: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._awaited_since = self.loop.time()
+        self._watch = self.loop.call_later(HEAD_S, self._look)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """End a connection whose head does not come to its end; one timer each, so that a request costs none."""
+        if self._awaited_since is not None and self.loop.time() - self._awaited_since >= HEAD_S:
+            if self._is_in_head:
+                self._refuse(problem(408, "request_timeout", "The request came too slowly"))
+            else:
+                self.transport.close()
+        else:
+            self._watch = self.loop.call_later(HEAD_S, self._look)
 
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head, self._head_bytes, self._awaited_since = True, 0, self.loop.time()
 
     @override
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._awaited_since = False, None
         if len(self.url) > MAX_TARGET_BYTES:
             raise ValueError("the address is too long")
         if not self.url.startswith(b"/"):
@@ -47,6 +74,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         has_begun = self._is_in_head
         super().data_received(data)
+        if self._awaited_since is None and getattr(self.cycle, "response_complete", True):
+            self._awaited_since = self.loop.time()  # bytes that begin no request end uvicorn's own wait for one
         if has_begun and self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
