@@ -279,7 +279,7 @@ def _withheld(question: Question, terms: _Terms | None) -> dict[str, str]:
 
 
 def _why_not(category: str, question: Question, terms: _Terms | None) -> str | None:
-    if question.safeguarding is not None or terms is None:
+    if terms is None:
         ground = question.safeguarding
         return None if ground is not None and category in ground.data_categories else "not_in_decision"
     if question.shares not in SHARED:

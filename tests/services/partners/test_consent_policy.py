@@ -152,3 +152,24 @@ def test_explicit_consent_is_spoken_or_written_and_any_other_only_not_implied() 
         assert faults([replace(CONSENT, method=method)], ABOUT, explicit=True) == ["consent_missing"]
     assert faults([replace(CONSENT, method="implied")], ABOUT, explicit=False) == ["consent_missing"]
     assert faults([replace(CONSENT, method=None)], ABOUT, explicit=False) == []
+
+
+@pytest.mark.parametrize(
+    ("hop", "asked", "decision", "counts"),
+    [
+        ("hub_to_partner", "hub_to_partner", "given", True),
+        ("hub_to_hub", "hub_to_hub", "given", True),
+        ("hub_to_partner", "hub_to_hub", "given", False),
+        ("hub_to_partner", "hub_to_hub", "refused", True),
+        ("hub_to_partner", "hub_to_hub", "withdrawn", True),
+        ("hub_to_hub", "hub_to_partner", "given", False),
+        ("hub_to_hub", "hub_to_partner", "refused", False),
+        ("police_to_hub", "hub_to_hub", "refused", False),
+        ("police_to_hub", "hub_to_partner", "withdrawn", False),
+    ],
+)
+def test_a_no_to_partners_is_one_to_another_hub_and_nothing_else_is_about_another_hop(
+    hop: str, asked: str, decision: str, counts: bool
+) -> None:
+    said = replace(CONSENT, hop=hop, decision=decision)
+    assert newest([said], replace(ABOUT, hop=asked)) == ([said] if counts else [])
