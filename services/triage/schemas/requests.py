@@ -36,10 +36,10 @@ _MANY = 50
 
 
 class Judgement(StrictModel):
-    """What a professional judged about the person's rights; it stands over the rules."""
+    """What a professional judged about the person's rights; it stands over the rules. `reason` is a code."""
 
     enhanced: bool
-    reason: Annotated[str, text(500, multi_line=True)] | None = None
+    reason: Word | None = None
     decided_by: Word
 
 

@@ -92,7 +92,7 @@ async def test_a_case_shows_what_its_hub_says_and_nothing_else(hub: Triage) -> N
 async def test_a_judgement_stands_over_the_rules_and_is_told(hub: Triage) -> None:
     case = await hub.open_case()
     assert case["level"] == "other"
-    body = {"enhanced": True, "reason": "Lives alone", "decided_by": "hub_manager"}
+    body = {"enhanced": True, "reason": "lives_alone", "decided_by": "hub_manager"}
     judged = await hub.done(case, "judgements", body)
     assert (judged["level"], judged["entitlement"]["level"], judged["version"]) == ("enhanced", "enhanced", 2)
     assert [contact["id"] for contact in judged["contacts"]] == [contact["id"] for contact in case["contacts"]]
@@ -398,7 +398,8 @@ async def test_every_call_needs_the_version_that_was_read_and_the_right_to_write
 BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("judgements", {"enhanced": "yes", "decided_by": "x"}, "/enhanced", "wrong_type"),
     ("judgements", {"enhanced": True}, "/decided_by", "missing"),
-    ("judgements", {"enhanced": True, "decided_by": "x", "reason": "x" * 501}, "/reason", "too_long"),
+    ("judgements", {"enhanced": True, "decided_by": "x", "reason": "x" * 41}, "/reason", "too_long"),
+    ("judgements", {"enhanced": True, "decided_by": "x", "reason": "Alex told me"}, "/reason", "not_a_code"),
     ("offers", {"answer": "perhaps"}, "/answer", "unknown_code"),
     ("offers", {"answer": "accepted", "at": "2026-11-20T08:30:00Z"}, "/at", "in_future"),
     ("offers", {"answer": "accepted", "at": "yesterday"}, "/at", "not_an_instant"),
