@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 from typing import Any
 
 import uvicorn
@@ -42,6 +43,8 @@ UVICORN: dict[str, Any] = {
     "log_config": None,
     "server_header": False,
     "date_header": False,
+    # Without a proxy that is named nobody says who calls: uvicorn would believe every caller on this machine.
+    "proxy_headers": bool(os.environ.get("FORWARDED_ALLOW_IPS")),  # noqa: TID251 - uvicorn's own variable
     "timeout_keep_alive": 75,
     "timeout_graceful_shutdown": 20,
     "lifespan": "on",

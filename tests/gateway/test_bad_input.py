@@ -98,12 +98,25 @@ async def _answer(reader: asyncio.StreamReader) -> Answer | None:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Run a gateway as an operator does, which trusts a proxy elsewhere and counts three public calls."""
-    folder, port = tmp_path_factory.mktemp("gateway"), free_port()
+    with serving(tmp_path_factory.mktemp("gateway"), FORWARDED_ALLOW_IPS="192.0.2.1") as served:
+        yield served
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Served]:
+    """Run a gateway to which no proxy is named."""
+    with serving(tmp_path) as alone:
+        yield alone
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **variables: str) -> Iterator[Served]:
+    port = free_port()
     url = sqlite(folder)
     asyncio.run(migrations.upgrade("gateway", url))
     given = settings(url, public_rate_per_second=0.001, public_rate_burst=3).model_dump(exclude_none=True)
     environment = {f"GATEWAY_{name.upper()}": str(value) for name, value in given.items()}
-    environment |= {"PATH": os.environ["PATH"], "FORWARDED_ALLOW_IPS": "192.0.2.1"}
+    environment |= {"PATH": os.environ["PATH"], **variables}
     command = [sys.executable, "-m", "hubkit.serve", "gateway.app:create", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, preexec_fn=die_with_parent)
@@ -244,8 +257,16 @@ async def test_row_30_a_method_is_what_the_request_line_says(gateway: Gateway, s
 # --- 42 and 43: the request line, its hosts and paths ---
 
 
-async def test_row_42_only_a_trusted_proxy_says_who_calls(served: Served) -> None:
-    """Four calls from one address are four, whoever they say that they are for; nothing behind answers the others."""
+async def test_row_42_only_a_trusted_proxy_says_who_calls(served: Served, alone: Served) -> None:
+    """Four calls from one address are four, whoever they say that they are for; nothing behind answers the others.
+
+    Where no proxy is named, nobody on this machine is one.
+    """
+    await check_who_calls(served)
+    await check_who_calls(alone)
+
+
+async def check_who_calls(served: Served) -> None:
     statuses = []
     for number in range(4):
         spoofed = (
