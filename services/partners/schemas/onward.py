@@ -46,7 +46,8 @@ class OnwardSummary(Answered):
 class DisclosureBody(Answered):
     """The person's fields that the gate allows this partner.
 
-    `hash` is SHA-256 of `fields` as JSON, keys sorted; where other services are told of, with `other_services` in it.
+    `hash` is SHA-256 of `fields` as JSON (UTF-8, no spaces, keys sorted at every level); where other services are told
+    of, with `other_services` in it.
     """
 
     id: UUID

@@ -1,6 +1,7 @@
 """Builds partners with a still clock, an in-process bus, a stand-in for intake and a migrated database."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -323,6 +324,14 @@ async def running(url: str, folder: Path, hub: dict[str, Any] | None = None, **s
         async with app.state.service.db.reading() as tx:
             bodies = [row.body for row in await tx.rows(select(table_of(Delivery).c.body))]
         assert [fault for body in bodies for fault in faults_of(body)] == []
+
+
+def recomputed(answer: dict[str, Any]) -> str:
+    """Return the hash of what a partner read, as `docs/onward-referrals.md` tells it to compute it."""
+    others = answer["other_services"]
+    read = answer["disclosure"]["fields"] | ({"other_services": others} if others else {})
+    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _acknowledge(message: Any) -> None:

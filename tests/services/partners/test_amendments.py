@@ -18,7 +18,7 @@ from services.partners.policy.amendments import Content, Known, changed_since
 from services.partners.store import registry
 from services.partners.tables.amendments import Amendment
 from services.partners.tables.delivery import Delivery
-from tests.services.partners.support import NOW, Running, World, consent, event, opened
+from tests.services.partners.support import NOW, Running, World, consent, event, opened, recomputed
 from tests.services.partners.test_disclose import read, rows
 from tests.services.partners.test_onward import add_endpoint
 
@@ -187,6 +187,7 @@ async def test_the_assessment_travels_as_codes_where_consent_and_agreement_cover
     assert "assessment" not in fields
     [receipt] = (await partners.call("GET", f"{path}/receipts", "onward:read", kind="stalking")).json()["items"]
     assert (receipt["id"], receipt["hash"]) == (body["disclosure"]["id"], body["disclosure"]["hash"])
+    assert recomputed(body) == receipt["hash"]
     assert receipt["fields"] == list(body["disclosure"]["fields"])
     assert "Alex" not in str(receipt)
     await assess(partners, assessed(case_id, 3, "counselling"))

@@ -8,7 +8,7 @@ import pytest
 from hubkit.ids import new_id
 from services.partners.actions import disclose
 from services.partners.store import cases
-from tests.services.partners.support import Running, World, caller, consent, running
+from tests.services.partners.support import Running, World, caller, consent, recomputed, running
 
 HUB: dict[str, Any] = {
     "units": [{"id": "helpers"}],
@@ -121,6 +121,7 @@ async def test_a_partner_is_told_which_others_help_and_it_is_part_of_the_disclos
     counselling, _ = [await hub.request(case_id, kind) for kind in BOTH]
     body = (await hub.call("GET", f"/v1/onward-referrals/{counselling}", "onward:read")).json()
     assert body["other_services"] == ["Test idva service"]
+    assert recomputed(body) == body["disclosure"]["hash"]
     assert (await hub.said(counselling))[-1].fields[-1] == "other_services"
     assert "other_services" not in body["disclosure"]["fields"]
 
