@@ -64,9 +64,7 @@ async def claim(
     room
         Room left for single endpoints; those not named have room for `most_each`.
     """
-    due = {row.id: row for row in await endpoints.with_due(tx)}
-    opened = {endpoint_id: signing_keys(deps, row, tx.now) for endpoint_id, row in due.items()}
-    keys = {endpoint_id: found for endpoint_id, found in opened.items() if found is not None}
+    due, keys = await _due(tx, deps, {endpoint_id for endpoint_id, left in room.items() if left <= 0})
     shares = _shares([due[endpoint_id] for endpoint_id in keys], free, room, most_each, tx.now)
     if not shares:
         return []
@@ -83,6 +81,20 @@ async def claim(
     claimed = [allowed[delivery_id] for delivery_id in sorted(leased)]
     await _hold_probes(tx, due, claimed)
     return [_leased(lease, row, due[row.endpoint_id], keys[row.endpoint_id], permits) for row in claimed]
+
+
+async def _due(tx: Tx, deps: Deps, passed: set[UUID]) -> tuple[dict[UUID, Row[Any]], dict[UUID, tuple[str, ...]]]:
+    """Return endpoints that have something due, and the keys of those that can be called.
+
+    However many there are of those that are `passed` over, or whose keys do not open, the others are found.
+    """
+    while True:
+        due = {row.id: row for row in await endpoints.with_due(tx, passed)}
+        opened = {endpoint_id: signing_keys(deps, row, tx.now) for endpoint_id, row in due.items()}
+        keys = {endpoint_id: found for endpoint_id, found in opened.items() if found is not None}
+        if keys or not due:
+            return due, keys
+        passed = passed | due.keys()
 
 
 def _leased(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, or_, select, update
+from sqlalchemy import Row, exists, func, not_, or_, select, update
 
 from hubkit.db import Rows, Tx, table_of
 from services.partners.model import VERIFICATION
@@ -49,10 +49,10 @@ async def locked(tx: Tx, endpoint_ids: Collection[UUID]) -> Sequence[Row[Any]]:
     return await tx.rows(query.with_for_update())
 
 
-async def with_due(tx: Tx) -> Sequence[Row[Any]]:
+async def with_due(tx: Tx, passed: Collection[UUID] = ()) -> Sequence[Row[Any]]:
     """Return endpoints with something to claim and no open breaker, the one that waited longest first.
 
-    They are active, or pending with their challenge to be sent.
+    They are active, or pending with their challenge to be sent, and none of those that are `passed` over.
     """
     is_due = (
         _DELIVERY.c.endpoint_id == _ENDPOINT.c.id,
@@ -65,6 +65,7 @@ async def with_due(tx: Tx) -> Sequence[Row[Any]]:
         _ENDPOINT.c.status.in_(("active", "pending")),
         or_(_ENDPOINT.c.open_until.is_(None), _ENDPOINT.c.open_until <= tx.now),
         exists().where(*is_due),
+        *([not_(tx.among(_ENDPOINT.c.id, passed))] if passed else []),
     )
     return await tx.rows(query.order_by(oldest).limit(_MOST_AT_ONCE))
 
