@@ -5,8 +5,8 @@ HUB ?= cambridgeshire
 # The first hub's data lies in .data itself; every other hub's in a folder of its own in it.
 DATA ?= .data$(if $(filter-out cambridgeshire,$(HUB)),/$(HUB))
 ARGS ?=
-# Tests run in a process for each core, each with servers of its own; SPREAD= runs them in one.
-SPREAD ?= --numprocesses logical --maxprocesses 4 --dist worksteal
+# Tests run in processes with servers of their own, as many as tests/conftest.py says; SPREAD= runs them in one.
+SPREAD ?= --numprocesses auto --dist worksteal
 FILE ?= $(firstword $(wildcard ../shared/hubs/hubs.yaml) tests/scenarios/hubs.yaml)
 BIN := .venv/bin
 SOURCES := hubkit services gateway onward

@@ -1,10 +1,12 @@
 """Servers for the tests: private ones, or those that the environment names. Without any, a test fails."""
 
 import gc
+import math
 import os
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,6 +21,23 @@ from tests.support.servers import PostgresServer, RabbitServer
 settings.register_profile("onward", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("onward")
+
+
+#: Tests of whole hubs, which take long and share what they have started: a process begins with them, and the short
+#: tests that the others take over from it come last.
+_LONG = [Path(__file__).parent / name for name in ("faults", "journeys")]
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many processes again as there are cores: a test waits for about as long as it works."""
+    return min(4, math.ceil(1.5 * (os.cpu_count() or 1)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that take long first."""
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in _LONG))
 
 
 def pytest_collection_finish() -> None:
