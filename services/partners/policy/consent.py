@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from hubkit.contracts.codes import HUB_HOP, ONWARD_HOP
+from hubkit.contracts.codes import HUB_HOP, KINDS, ONWARD_HOP
 from services.partners.policy.protections import Giver, giver_faults
 
 #: Explicit consent is an express statement, in speech or writing, and its record says which.
@@ -63,11 +63,11 @@ class About:
 def newest(consents: Sequence[Consent], about: About) -> list[Consent]:
     """Return the person's newest decision about this recipient: it replaces all earlier ones.
 
-    Several recorded at the same moment all count. One that claims to be from the future gives nothing yet, but takes
-    away at once.
+    But for a no that a later yes does not take back. Several recorded at the same moment all count. One that claims to
+    be from the future gives nothing yet, but takes away at once.
     """
     counting = [each for each in consents if _counts(each, about)]
-    standing = [each for each in counting if not _is_overruled(each, counting)]
+    standing = [each for each in counting if not _is_overruled(each, counting, about)]
     last = max((each.recorded_at for each in standing), default=None)
     return [each for each in standing if each.recorded_at == last]
 
@@ -139,13 +139,28 @@ def _is_on(consent: Consent, hop: str) -> bool:
     return consent.hop == hop or (hop == HUB_HOP and consent.hop == ONWARD_HOP and consent.decision in _OBJECTIONS)
 
 
-def _is_overruled(consent: Consent, counting: Sequence[Consent]) -> bool:
-    """Return whether a parent gives what the child, found competent, said no to last: then the child's word stands."""
-    if consent.decision != "given" or consent.by.giver != "parent":
+def _is_overruled(consent: Consent, counting: Sequence[Consent], about: About) -> bool:
+    """Return whether a yes does not count because of a no that it does not take back, however much older that is.
+
+    A yes to a kind of partner or to all does not take back a no to one partner by its id. And a parent does not give
+    what the child, found competent, said no to last: then the child's word stands.
+    """
+    if consent.decision != "given":
         return False
+    if not _is_by_id(consent, about) and _say_no([each for each in counting if _is_by_id(each, about)]):
+        return True
     own = [each for each in counting if each.by.giver in (None, "self") and each.by.competence == "gillick_assessed"]
-    last = max((each.recorded_at for each in own), default=None)
-    return any(each.decision in _OBJECTIONS for each in own if each.recorded_at == last)
+    return consent.by.giver == "parent" and _say_no(own)
+
+
+def _is_by_id(consent: Consent, about: About) -> bool:
+    """Return whether a decision names this very partner: it is known by its kind, and by its id."""
+    return not KINDS.issuperset(consent.recipients & about.recipient)
+
+
+def _say_no(decisions: Collection[Consent]) -> bool:
+    last = max((each.recorded_at for each in decisions), default=None)
+    return any(each.decision in _OBJECTIONS for each in decisions if each.recorded_at == last)
 
 
 def _is_expressed(consent: Consent, *, explicit: bool) -> bool:

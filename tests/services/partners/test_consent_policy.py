@@ -173,3 +173,33 @@ def test_a_no_to_partners_is_one_to_another_hub_and_nothing_else_is_about_anothe
 ) -> None:
     said = replace(CONSENT, hop=hop, decision=decision)
     assert newest([said], replace(ABOUT, hop=asked)) == ([said] if counts else [])
+
+
+PARTNER = str(UUID(int=77))
+
+
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [
+        # A yes to the kind, or to all, leaves a no to this partner alone; one that names it takes it back.
+        ([("refused", {PARTNER}), ("given", {"counselling"})], "refused"),
+        ([("withdrawn", {PARTNER}), ("given", set())], "withdrawn"),
+        ([("refused", {PARTNER}), ("given", {"counselling", PARTNER})], "given"),
+        ([("refused", {PARTNER}), ("given", {PARTNER}), ("given", {"counselling"})], "given"),
+        ([("given", {PARTNER}), ("refused", {PARTNER}), ("given", {"counselling"})], "refused"),
+        # A no to more is later, and says no too.
+        ([("refused", {PARTNER}), ("withdrawn", {"counselling"})], "withdrawn"),
+        ([("given", {PARTNER}), ("refused", {"counselling"})], "refused"),
+        # About another partner, and between kind and all, the newest counts.
+        ([("refused", {str(UUID(int=78))}), ("given", {"counselling"})], "given"),
+        ([("refused", {"counselling"}), ("given", set())], "given"),
+        ([("refused", set()), ("given", {"counselling"})], "given"),
+    ],
+)
+def test_a_yes_to_many_does_not_take_back_a_no_to_one_partner(said: list[tuple[str, set[str]]], stands: str) -> None:
+    decisions = [
+        replace(CONSENT, decision=decision, recipients=frozenset(names), recorded_at=NOW - AHEAD + number * MOMENT)
+        for number, (decision, names) in enumerate(said)
+    ]
+    about = replace(ABOUT, recipient=frozenset({"counselling", PARTNER}))
+    assert [each.decision for each in newest(decisions, about)] == [stands]
