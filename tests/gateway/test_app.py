@@ -120,8 +120,11 @@ directory:write PUT /v1/services/{id}/listing
 directory:write GET /v1/partners/{id}/listing
 directory:write PUT /v1/partners/{id}/listing
 directory:public GET /directory
+directory:public GET /directory/
 directory:public GET /directory/services
 directory:public GET /directory/services/{id}
+directory:public GET /directory/service_at_locations
+directory:public GET /directory/service_at_locations/{id}
 directory:public GET /directory/organizations
 directory:public GET /directory/organizations/{id}
 directory:public GET /directory/taxonomies
