@@ -70,9 +70,11 @@ class Outcome:
 
 
 async def read_by_partners(stage: Stage) -> None:
-    """Let every partner read what was referred to it, as its demonstration client: only then is anything disclosed."""
+    """Let every partner read what is new to it, as its demonstration client: only then is anything disclosed."""
     for case_id in stage.cases:
         for onward, client in await events.sent(stage, case_id):
+            if onward["status"] not in ("ready", "sent"):
+                continue
             try:
                 await stage.world.get(f"/v1/onward-referrals/{onward['id']}", client)
             except CallError as error:
@@ -213,7 +215,7 @@ def disclosures_of(case: Mapping[str, Any], passages: Sequence[Mapping[str, Any]
 
     Where the hub's text names no basis of sharing, that of the agreements is the demonstration's, and none is told.
     """
-    hub = ("hub", stage.profile.name)
+    hub = ("hub", stage.profile.name, *_unit_of(case, stage))
     found = []
     received = case["received"]
     if received is not None and stage.part.referrals:
@@ -223,7 +225,8 @@ def disclosures_of(case: Mapping[str, Any], passages: Sequence[Mapping[str, Any]
         if each["id"] not in asked and _is_since(each["at"], stage.now):
             service = stage.directory.service(each["to"].get("service_id"))
             view = {**each, "basis": each["basis"] if stage.profile.basis_for(ONWARD_HOP) else None}
-            found.append(_disclosure(view, _recipient(each["to"], service), hub, service.get("location") == "in_house"))
+            to = _recipient(each["to"], service, stage)
+            found.append(_disclosure(view, to, hub, service.get("location") == "in_house"))
     found += [_disclosure(each, Words.of(each["to"]), hub) for each in stage.access]
     return [*found, *(_kept_back(each, hub) for each in case["pathways"] if _is_waiting(each))]
 
@@ -239,9 +242,18 @@ def _kept_back(pathway: Mapping[str, Any], hub: tuple[str, ...]) -> Closed:
     return _disclosure(view, Words.of("partner"), hub, is_internal=True)
 
 
-def _recipient(to: Mapping[str, Any], service: Mapping[str, Any]) -> Words:
+def _unit_of(case: Mapping[str, Any], stage: Stage) -> tuple[str, ...]:
+    """Return the names of the unit that has the case, where it came to one."""
+    id = stage.bodies[stage.cases.index(case["id"])]["source"].get("unit")
+    return next(((unit.id, unit.name or unit.id) for unit in stage.profile.units if unit.id == id), ())
+
+
+def _recipient(to: Mapping[str, Any], service: Mapping[str, Any], stage: Stage) -> Words:
+    """Return what a recipient may be called; a service may be a unit of the hub too."""
     roles = ("partner",) if to["role"] == "external_provider" else ()
-    return Words.of(to["name"], *_names(service), to["role"], *roles, to.get("organisation"), service.get("kind"))
+    units = [unit.id for unit in stage.profile.units if unit.name in (service.get("name"), service.get("partner_name"))]
+    names = (to["name"], *_names(service), *units)
+    return Words.of(*names, to["role"], *roles, to.get("organisation"), service.get("kind"))
 
 
 def _alias(name: str, hub: tuple[str, ...]) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ async def _play_part(grounds: Grounds, scenario: Scenario, part: Part, profile: 
         if has_arrived and scenario.event not in events.ARRIVALS:
             await prior.bring_about(stage)
             await world.rest()
+            if part.state.get("onward_referrals"):
+                await outputs.read_by_partners(stage)
         world.clock.hold(now)
         await events.happen(stage)
         await world.rest()

@@ -153,6 +153,7 @@ async def _record(stage: Stage, case_id: str) -> None:
     await _record_choices(stage, case_id)
     await _record_attempts(stage, case_id)
     await _record_answer(stage, case_id)
+    await _record_onward_referrals(stage, case_id)
     requested = stage.state.get("requested_method")
     if requested is not None and stage.scenario.event != "case_in_progress":
         await stage.act(case_id, "contacts", {"method": requested})
@@ -222,6 +223,17 @@ async def _record_answer(stage: Stage, case_id: str) -> None:
         await stage.act(case_id, "offers", {"answer": "declined", "at": declined_at})
     elif case == "closed":
         await stage.act(case_id, "close", {})
+
+
+async def _record_onward_referrals(stage: Stage, case_id: str) -> None:
+    """Refer the person onward as often as the state says, for the first of its needs."""
+    count = int(stage.state.get("onward_referrals") or 0)
+    needs = [need for need in as_list(stage.state.get("needs")) if need in codes.KINDS]
+    if count > len(needs):
+        raise ScenarioError(f"given.state.onward_referrals: {count}, but its needs name {len(needs)}")
+    if count:
+        await stage.act(case_id, "onward-referrals", {"needs": needs[:count]})
+        await stage.world.rest()
 
 
 async def enter_plea(stage: Stage, case_id: str) -> None:

@@ -88,6 +88,10 @@ def test_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         (changed(then={"decision": {"weather": "rain"}}), "decision.weather: unknown key"),
         (changed(then={"figures": {"unicorns": 1}}), "figures.unicorns: unknown key"),
         (changed(then={"by_ref": {"z": {"level": None}}}), "by_ref.z: no referral or state has this ref"),
+        (
+            changed(given={"now": GIVEN["now"], "state": {"onward_referrals": 1}}, when={"event": "triage_completed"}),
+            "given.state.onward_referrals: 1, but its needs name 0",
+        ),
         (changed(then={}), "then: asserts nothing"),
         (changed(then=["accepted"]), "then must have keys and values"),
         (changed(expect={"decision": None}), "expect: unknown key"),
