@@ -76,7 +76,8 @@ class Recorded:
     """A decision with its id, and what had gone out of the onward referrals that it took back; a draft's faults.
 
     `besides` are the others that it is about: those that had ended before, by an earlier withdrawal too, and those that
-    go on because they stand on safeguarding. What their partners have, they have all the same.
+    go on because they stand on safeguarding. What their partners have, they have all the same. `stands` says whether
+    what is shared goes by it from now on: a draft decides nothing, and a later decision stands over an earlier one.
     """
 
     id: UUID
@@ -89,6 +90,7 @@ class Recorded:
     deliveries: Sequence[Any] = field(default=())
     acknowledgements: Sequence[Any] = field(default=())
     faults: tuple[FieldError, ...] = ()
+    stands: bool = False
 
 
 async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID, decision: Decision) -> Recorded:
@@ -155,6 +157,8 @@ async def _record(
     await cases.add_consents(tx, [_row(tx, deps, caller, recorded)])
     if decision.draft:
         return recorded, frozenset()
+    decisions = (await cases.consents_of(tx, [case_id]))[case_id]
+    recorded = replace(recorded, stands=_stands(tx, case, recorded, decisions))
     if consent.is_about_sharing(decision.decision, decision.purpose):
         _tell(tx, recorded)
     if decision.hop not in ONWARD_HOPS:
@@ -164,16 +168,25 @@ async def _record(
     recorded = replace(recorded, withdrawn=withdrawn)
     if decision.decision == "given":
         return recorded, begun
-    return replace(recorded, besides=await _tell_the_past(tx, deps, case, recorded)), begun
+    return replace(recorded, besides=await _tell_the_past(tx, deps, case, recorded, decisions)), begun
 
 
-async def _tell_the_past(tx: Tx, deps: Deps, case: cases.Case, recorded: Recorded) -> tuple[UUID, ...]:
+def _stands(tx: Tx, case: cases.Case, recorded: Recorded, decisions: Sequence[consent.Consent]) -> bool:
+    """Return whether a decision counts about anybody whom it names."""
+    child = is_child(case.age, case.markers or ())
+    named = [frozenset({name}) for name in recorded.decision.recipients] or [frozenset[str]()]
+    about = [consent.About(recorded.decision.hop, names, tx.now, child) for names in named]
+    return any(recorded.id == each.id for one in about for each in consent.newest(decisions, one))
+
+
+async def _tell_the_past(
+    tx: Tx, deps: Deps, case: cases.Case, recorded: Recorded, decisions: Sequence[consent.Consent]
+) -> tuple[UUID, ...]:
     """Return the other onward referrals that the person says no to; partners of those that are over are told and asked.
 
     Asked are those that have the person's data, each once: also where the hub had taken it back for another reason, and
     where it was the same decision, said again.
     """
-    decisions = (await cases.consents_of(tx, [case.case_id])).get(case.case_id, ())
     child = is_child(case.age, case.markers or ())
     about: dict[Onward, str] = {}
     for row in await onward.of_case(tx, case.case_id, tuple(Status)):

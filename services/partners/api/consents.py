@@ -40,6 +40,7 @@ async def record_consent(
         faults=[FaultBody.model_validate(fault) for fault in recorded.faults],
         id=recorded.id,
         case_id=case_id,
+        stands=recorded.stands,
         withdrawn=recorded.withdrawn,
         disclosures=[PastDisclosure.model_validate(each) for each in recorded.disclosures],
         deliveries=[PastDelivery.model_validate(each) for each in recorded.deliveries],

@@ -141,9 +141,11 @@ class RecordedConsent(ConsentBody):
 
     `disclosures` and `deliveries` are also of onward referrals to the same recipients that had ended or been taken back
     before, and of those that go on because they stand on safeguarding. `acknowledgements` is what their partners are
-    asked. Said again, a withdrawal is answered with the same. `faults` are those of a draft.
+    asked. Said again, a withdrawal is answered with the same. `faults` are those of a draft. `stands`: what is shared
+    goes by it from now on; not where a decision about the same recipients was `recorded_at` a later time.
     """
 
+    stands: bool
     faults: list[FaultBody]
     acknowledgements: list[AcknowledgementBody]
 

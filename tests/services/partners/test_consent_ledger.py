@@ -169,3 +169,24 @@ async def test_unknown_words_are_refused(partners: Running, changes: dict[str, A
     answer = await record(partners, case_id, **changes)
     assert answer.status_code == 422
     assert [each["code"] for each in answer.json()["errors"]] == [code]
+
+
+async def test_staff_hear_whether_a_decision_stands(partners: Running) -> None:
+    """A withdrawal entered with a time before the consent takes nothing back, and must not look as if it had."""
+    case_id = await partners.open_case()
+    onward_id = await partners.request(case_id)
+    earlier = (NOW - HOUR).isoformat()
+    assert (await record(partners, case_id)).json()["stands"] is True
+    late = (await record(partners, case_id, decision="withdrawn", recorded_at=earlier)).json()
+    assert (late["stands"], late["withdrawn"]) == (False, [])
+    assert (await partners.row(onward_id)).status == "sent"
+    for changes, stands in (
+        ({"decision": "withdrawn", "recorded_at": earlier, "recipients": ["counselling", "idva"]}, True),
+        ({"decision": "not_asked"}, False),
+        ({"draft": True}, False),
+        ({"hop": "police_to_hub", "recipients": []}, True),
+        ({"recipients": []}, True),
+        ({"decision": "withdrawn"}, True),
+    ):
+        assert (await record(partners, case_id, **changes)).json()["stands"] is stands, changes
+    assert (await partners.row(onward_id)).status == "withdrawn"
