@@ -222,6 +222,7 @@ async def actions(hub: Partner, response: Response, onward_referral_id: UUID) ->
             ActionBody(name=name, allowed=may(row.status, to), reasons=(), options=[])
             for name, to in PARTNER_MOVES.items()
         ]
+        bodies.append(ActionBody(name="read", allowed=row.status not in OVER, reasons=(), options=[]))
         return Actions(status=row.status, version=row.version, reasons=[], actions=bodies)
 
 

@@ -9,7 +9,9 @@ from hubkit.auth import Caller
 from hubkit.db import Tx
 from hubkit.errors import ConflictError, NotFoundError, PreconditionFailedError
 from services.partners.actions.changes import Change, acknowledge, apply
+from services.partners.actions.deps import Deps
 from services.partners.actions.own import own
+from services.partners.actions.permits import why_not_read
 from services.partners.model import DECLINE_REASONS, OUTCOMES, Onward, Status
 from services.partners.policy.transitions import OPEN_TO_PARTNER, PARTNER_MOVES, may
 from services.partners.store import onward, registry
@@ -47,8 +49,8 @@ async def list_onward(
     return [] if partner_id is None else await onward.sent_to(tx, partner_id, status, after, limit)
 
 
-async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onward, list[Action]]:
-    """Return what the caller may do with its onward referral now, and why not the rest.
+async def possible_actions(tx: Tx, deps: Deps, caller: Caller, onward_id: UUID) -> tuple[Onward, list[Action]]:
+    """Return what the caller may do with its onward referral now, and why not the rest; reading last, by the gate.
 
     Raises
     ------
@@ -65,7 +67,8 @@ async def possible_actions(tx: Tx, caller: Caller, onward_id: UUID) -> tuple[Onw
         if not can_write:
             reasons = (*reasons, "insufficient_scope")
         found.append(Action(name, not reasons, reasons, _OPTIONS.get(name, ())))
-    return row, found
+    refused = await why_not_read(tx, deps, row)
+    return row, [*found, Action("read", not refused, refused)]
 
 
 async def receive(tx: Tx, caller: Caller, onward_id: UUID) -> Onward:

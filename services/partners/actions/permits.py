@@ -7,10 +7,10 @@ from uuid import UUID
 
 from hubkit.db import Tx
 from hubkit.ids import new_id
-from services.partners.actions.ask import Asked, ask_gate
+from services.partners.actions.ask import Asked, ask_gate, questions_about
 from services.partners.actions.deps import Deps
 from services.partners.model import FULL, GateResult, Onward, Portion, Status
-from services.partners.policy.gate import Allowed, Refused, Verdict
+from services.partners.policy.gate import Allowed, Refused, Verdict, decide
 from services.partners.policy.transitions import OPEN_TO_PARTNER, TAKEN_BACK
 from services.partners.store import cases, onward
 
@@ -49,6 +49,16 @@ async def verdicts_for(tx: Tx, deps: Deps, onward_ids: Collection[UUID]) -> tupl
     verdicts: dict[UUID, Verdict] = {id: Refused(("not_found",)) for id in onward_ids}
     verdicts |= {row.id: _closed(row) for row in rows}
     return asked, verdicts | await ask_gate(tx, deps, asked, known)
+
+
+async def why_not_read(tx: Tx, deps: Deps, row: Onward) -> tuple[str, ...]:
+    """Return why a reading would be refused now, for looking alone: no lock, no permit; nothing where it would not."""
+    if row.status not in OPEN_TO_PARTNER:
+        return _closed(row).reasons
+    case = await cases.read_case(tx, row.case_id)
+    known = {row.case_id: case} if case is not None else {}
+    verdict = decide((await questions_about(tx, deps, [row], known, lock=False))[row.id])
+    return verdict.reasons if isinstance(verdict, Refused) else ()
 
 
 async def issue(tx: Tx, asked: Collection[Asked], verdicts: dict[UUID, Verdict]) -> dict[UUID, UUID]:

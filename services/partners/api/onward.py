@@ -58,9 +58,9 @@ async def read_onward_referral(
 
 @router.get("/{onward_referral_id}/actions")
 async def list_actions(request: Request, response: Response, caller: Reader, onward_referral_id: Id) -> Actions:
-    """Say what this caller may do now, and why not the rest."""
+    """Say what this caller may do now, and why not the rest; of `read`, why the gate would refuse it now."""
     async with database(request).reading() as tx:
-        row, actions = await answers.possible_actions(tx, caller, onward_referral_id)
+        row, actions = await answers.possible_actions(tx, dependencies(request), caller, onward_referral_id)
     response.headers["ETag"] = etag(row.version)
     bodies = [
         ActionBody(name=each.name, allowed=each.allowed, reasons=each.reasons, options=_coded(each.options))

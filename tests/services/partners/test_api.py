@@ -1,7 +1,7 @@
 """The HTTP door: who may, what is answered, and the journey of one onward referral."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from hubkit.contracts import AgreementChangedV1, ConsentRecordedV1, ConsentWithd
 from hubkit.ids import new_id
 from services.partners.actions.permits import permits_for, settle_permits
 from services.partners.model import DECLINE_REASONS
+from services.partners.store import registry
 from tests.services.partners.support import Running, consent
 from tests.services.partners.test_onward import add_endpoint, deliveries
 
@@ -180,12 +181,40 @@ async def test_actions_say_what_may_be_done_now_and_why_not_the_rest(partners: R
         ("decline", True, []),
         ("progress", False, ["wrong_state"]),
         ("close", False, ["wrong_state"]),
+        ("read", True, []),
     ]
     without = (await partners.call("GET", path, "onward:read")).json()["actions"]
     assert without[1] == {"name": "accept", "allowed": False, "reasons": ["insufficient_scope"], "options": []}
     decline = next(each for each in answer.json()["actions"] if each["name"] == "decline")
     assert {"code": "capacity_full", "text": "it has no room"} in decline["options"]
     assert {each["code"] for each in decline["options"]} == set(DECLINE_REASONS)
+
+
+async def test_a_partner_sees_why_it_may_not_read_now_without_trying(partners: Running) -> None:
+    """What is agreed has changed since it was sent; a reading would be refused with the same codes."""
+    case_id = await partners.open_case(consent())
+    onward_id = await partners.request(case_id)
+    path = f"/v1/onward-referrals/{onward_id}"
+
+    async def reasons() -> list[str]:
+        read = (await partners.call("GET", f"{path}/actions", "onward:read onward:write")).json()["actions"][-1]
+        assert (read["name"], read["allowed"]) == ("read", read["reasons"] == [])
+        refused = await partners.call("GET", path, "onward:read")
+        assert read["reasons"] == [each["code"] for each in refused.json().get("errors", [])]
+        return list(read["reasons"])
+
+    async def agree(**terms: Any) -> list[str]:
+        async with partners.db.transaction() as tx:
+            await registry.change_agreement(tx, partners.agreements["counselling"], terms)
+        return await reasons()
+
+    assert await reasons() == []
+    assert await agree(status="suspended") == ["agreement_suspended"]
+    assert await agree(status="active", ends_on=date(2026, 11, 18)) == ["agreement_expired"]
+    assert await agree(ends_on=None, crimes_excluded=["burglary"]) == ["crime_type_excluded"]
+    assert await agree(crimes_excluded=[]) == []
+    await partners.call("POST", f"/v1/cases/{case_id}/consents", "cases:write", WITHDRAWN)
+    assert await reasons() == ["consent_withdrawn"]
 
 
 async def test_another_partners_onward_referral_does_not_exist(partners: Running) -> None:

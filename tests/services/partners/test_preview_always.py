@@ -18,6 +18,7 @@ from hubkit.errors import ForbiddenError, HubError
 from services.partners.actions import safeguarding
 from services.partners.actions.cases import open_cases
 from services.partners.actions.disclose import Disclosed, read_onward_referral
+from services.partners.actions.permits import why_not_read
 from services.partners.actions.preview import Preview, preview_gate
 from services.partners.actions.protection import NewProtection, protect_case
 from services.partners.model import Status
@@ -202,7 +203,11 @@ async def _compare(world: World, case_id: UUID, onward_id: UUID) -> None:
     row = await world.row(onward_id)
     is_open = row.status in OPEN_TO_PARTNER
     assert said.onward_referral_id == (onward_id if is_open else None)
+    async with world.db.reading() as tx:
+        why_not = await why_not_read(tx, world.deps, row)
+    assert not is_open or why_not == said.reasons
     read = await _read(world, onward_id)
+    assert bool(why_not) is isinstance(read, HubError)
     if isinstance(read, ForbiddenError):
         assert not is_open or tuple(each.code for each in read.errors) == said.reasons
         return
