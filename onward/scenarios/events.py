@@ -8,7 +8,7 @@ from onward.scenarios import findings, prior
 from onward.scenarios.book import ScenarioError, instant
 from onward.scenarios.referrals import is_child
 from onward.scenarios.stage import Stage
-from onward.scenarios.vocabulary import REFERRAL_KEYS, REFERRAL_STATE, as_list
+from onward.scenarios.vocabulary import REFERRAL_KEYS, REFERRAL_STATE, as_list, code
 
 #: Events by which referrals come.
 ARRIVALS: Final = frozenset({
@@ -132,12 +132,13 @@ def _corrections(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _offer_again(stage: Stage, case_id: str, _number: int) -> None:
-    body = {"by": stage.when.get("by", "hub_staff"), "accepted": bool(stage.when.get("victim_accepts", True))}
+    body = {"by": code(stage.when.get("by", "hub_staff")), "accepted": bool(stage.when.get("victim_accepts", True))}
     await stage.act(case_id, "reopen", body)
 
 
 async def _close(stage: Stage, case_id: str, _number: int) -> None:
-    await stage.act(case_id, "close", {"reason": stage.when.get("reason")})
+    reason = stage.when.get("reason")
+    await stage.act(case_id, "close", {"reason": None if reason is None else code(reason)})
 
 
 async def _go_on(stage: Stage, case_id: str, _number: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from hubkit.contracts import codes
 from onward.scenarios.book import ScenarioError
 from onward.scenarios.stage import Stage
-from onward.scenarios.vocabulary import ASSESSMENT_STATE, as_list
+from onward.scenarios.vocabulary import ASSESSMENT_STATE, as_list, code
 
 #: Words of a scenario for a finding that has another code.
 _FOUND: Final = {"in_house": "in_house_support"}
@@ -24,8 +24,9 @@ async def judge(stage: Stage, case_id: str, block: Mapping[str, Any]) -> bool:
     if unknown:
         raise ScenarioError(f"manager_judgement.{unknown[0]}: unknown key")
     by = judgement.get("decided_by") or judgement.get("recorded_by") or judgement.get("by") or "hub_manager"
-    reason = judgement.get("reason") or "as the scenario has it"
-    await stage.act(case_id, "judgements", {"enhanced": judgement["enhanced"], "decided_by": by, "reason": reason})
+    reason = judgement.get("reason") or "as_the_scenario_has_it"
+    said = {"decided_by": code(by), "reason": code(reason)}
+    await stage.act(case_id, "judgements", {"enhanced": judgement["enhanced"], **said})
     return True
 
 
@@ -53,7 +54,9 @@ def assessment(block: Mapping[str, Any]) -> dict[str, Any]:
     words = [word for key in sorted(named) for word in as_list(block[key])]
     findings = [code for code in sorted(codes.FINDINGS) if block.get(code) is True]
     findings += as_list(block.get("findings"))
-    body: dict[str, Any] = {"kind": block.get("kind"), "sections": None, "by": block.get("by")}
+    body: dict[str, Any] = {"kind": block.get("kind"), "sections": None, "by": None}
+    if block.get("by") is not None:
+        body["by"] = code(block["by"])
     initial = block.get("initial_assessment")
     if initial is not None:
         body["kind"] = "initial"
@@ -63,7 +66,7 @@ def assessment(block: Mapping[str, Any]) -> dict[str, Any]:
     detailed = block.get("needs_assessment")
     if detailed is not None:
         body["kind"] = body["kind"] or "detailed"
-        body["sections"] = list(detailed)
+        body["sections"] = [code(section) for section in detailed]
         words += as_list(detailed.get("needs"))
         named |= {"needs"} & detailed.keys()
     if named:

@@ -1,5 +1,6 @@
 """Every word that a scenario may use. What is not here fails the scenario by its name; nothing is ever skipped."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -74,6 +75,8 @@ WHEN: Final[Mapping[str, frozenset[str]]] = {
     "report_due": frozenset(),
     "publication_requested": frozenset({"what"}),
 }
+_NOT_IN_CODES: Final = re.compile(r"[^A-Za-z0-9_.:-]+")
+_CODE_LENGTH: Final = 40
 #: Words for help that is not a kind of partner: what the hub gives itself.
 _HELP: Final = frozenset({"emotional_support", "practical_support", "in_house"})
 _WORDS: Final = {
@@ -165,6 +168,11 @@ def _strange_words(block: Mapping[str, Any], place: str) -> list[str]:
 
 def _is_strange(decision: Any) -> bool:
     return decision is not None and (not isinstance(decision, str) or decision not in _DECISIONS)
+
+
+def code(words: Any) -> str:
+    """Return words of a scenario as a code: what the hub keeps as one, a scenario may say in a sentence."""
+    return _NOT_IN_CODES.sub("_", str(words))[:_CODE_LENGTH].strip("_.:-") or "unsaid"
 
 
 def as_list(value: Any) -> Sequence[Any]:

@@ -15,6 +15,7 @@ from onward.scenarios.outputs import Outcome, contact, facts_of
 from onward.scenarios.play import moment_of
 from onward.scenarios.prior import before
 from onward.scenarios.referrals import consent, referral, unit_of
+from onward.scenarios.vocabulary import code
 from services.intake.schemas import Referral
 
 NOW = datetime(2024, 5, 14, 9, 10, tzinfo=UTC)
@@ -123,6 +124,14 @@ def test_findings_of_every_kind():
     assert findings.assessment({"assessed_needs": []})["findings"] == ["no_needs"]
     with pytest.raises(ScenarioError, match=r"initial_assessment.colour: unknown key"):
         findings.assessment({"initial_assessment": {"colour": "red"}})
+
+
+def test_a_sentence_is_a_code_where_the_hub_keeps_one():
+    assert code("was followed home, twice") == "was_followed_home_twice"
+    assert code("hub_manager") == "hub_manager"
+    assert len(code("word " * 20)) <= 40
+    assert code("!") == "unsaid"
+    assert findings.assessment({"by": "a worker", "needs_assessment": {"at home": 1}})["by"] == "a_worker"
 
 
 def test_several_states_have_a_world_each_and_several_referrals_one():
