@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -488,24 +489,29 @@ async def test_old_and_new_keys_sign_during_a_rotation_and_the_new_alone_after_i
 
 
 @pytest.mark.parametrize("why", ["full", "unreadable"])
-async def test_however_many_endpoints_cannot_be_called_another_is_claimed_for(world: World, why: str) -> None:
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+async def test_however_many_endpoints_cannot_be_called_another_is_claimed_for(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str, why: str
+) -> None:
     """More of them than one look at what is due returns, and each has waited longer."""
-    for _ in range(7):
-        partner = await world.partner()
-        for number in range(10):
-            await world.endpoint(partner, f"http://127.0.0.1:9/{number}")
-        await world.notify(partner)
-    others = [row.id for row in await world.endpoints()]
-    if why == "unreadable":
+    given = f"sqlite+aiosqlite:///{tmp_path}/partners.db"
+    async with open_world(given if where == "sqlite" else request.getfixturevalue("postgres_url")) as world:
+        for _ in range(7):
+            partner = await world.partner()
+            for number in range(10):
+                await world.endpoint(partner, f"http://127.0.0.1:9/{number}")
+            await world.notify(partner)
+        others = [row.id for row in await world.endpoints()]
+        if why == "unreadable":
+            async with world.db.transaction() as tx:
+                await tx.run(update(table_of(Endpoint)).values(keys=b"\x01damaged"))
+        world.clock.advance(timedelta(seconds=1))
+        well = await world.partner()
+        await world.endpoint(well, "http://127.0.0.1:9/well")
+        await world.notify(well)
+        room = dict.fromkeys(others, 0) if why == "full" else {}
         async with world.db.transaction() as tx:
-            await tx.run(update(table_of(Endpoint)).values(keys=b"\x01damaged"))
-    world.clock.advance(timedelta(seconds=1))
-    well = await world.partner()
-    await world.endpoint(well, "http://127.0.0.1:9/well")
-    await world.notify(well)
-    room = dict.fromkeys(others, 0) if why == "full" else {}
-    async with world.db.transaction() as tx:
-        claimed = await dispatch.claim(tx, world.deps, began=time.monotonic(), free=10, room=room, most_each=4)
+            claimed = await dispatch.claim(tx, world.deps, began=time.monotonic(), free=10, room=room, most_each=4)
     assert [each.url for each in claimed] == ["http://127.0.0.1:9/well"]
 
 
