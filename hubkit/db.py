@@ -74,7 +74,9 @@ class Database:
         #: Called with the outbox rows of each committed transaction.
         self.on_events: Callable[[list[dict[str, Any]]], None] = lambda _rows: None
         if self.is_postgresql:
-            self._writer = self._reader = _postgresql_engine(url, pool_size, source)
+            self._writer = _postgresql_engine(url, pool_size, source)
+            # Of the same pool: each statement is a transaction of its own, unless a BEGIN is sent before it.
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         else:
             # One writer connection: SQLite has one writer, and a pool of one queues fairly where its own lock polls.
             self._writer = _sqlite_engine(url, self._opened, size=1, begin="BEGIN IMMEDIATE")
@@ -112,8 +114,7 @@ class Database:
             async with self.transaction() as tx:
                 yield tx
             return
-        async with self._writer.connect() as connected:
-            conn = await connected.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._reader.connect() as conn:
             tx = Tx(conn, self.clock.now(), self.source, hopeful=True)
             try:
                 yield tx
@@ -138,9 +139,6 @@ class Database:
     async def reading(self) -> AsyncIterator[Tx]:
         """Open a connection for queries alone."""
         async with self._reader.connect() as conn:
-            if self.is_postgresql:
-                # Each statement is its own snapshot: no BEGIN and COMMIT round trips for a read.
-                conn = await conn.execution_options(isolation_level="AUTOCOMMIT")
             yield Tx(conn, self.clock.now(), self.source)
 
     async def ping(self) -> None:
@@ -161,7 +159,7 @@ class Database:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
+        if not self.is_postgresql:
             await self._reader.dispose()
         for connection in self._opened:
             # One whose work was cancelled may be lost to its pool, or still answer to the loop: it must not find the
