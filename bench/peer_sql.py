@@ -60,6 +60,12 @@ INSERT_CONTACT = _insert(
 )
 TELL_DECISION = text("UPDATE referral SET status = :outcome, decision_reason = :reason WHERE id = :id")
 
+HAND_OVER = _insert("outbox", "id, referral_id, repeat_of, traceparent")
+LEFT_OVER = text("SELECT id, referral_id, repeat_of, traceparent FROM outbox ORDER BY id LIMIT 1000")
+HANDED_OVER = text("DELETE FROM outbox WHERE id = :id")
+#: A removal that a crash loses only makes the hand-over come again.
+UNHURRIED = text("SET LOCAL synchronous_commit = off")
+
 CASE = text(
     "SELECT id, referral_id, version, status, crime_category, needs, facts FROM hub_case WHERE referral_id = :id"
 )
@@ -105,7 +111,20 @@ INSERT_ONWARD = _insert(
     "id, pathway_id, case_id, referral_id, kind, partner_id, service_id, status, version, reasons",
     "ON CONFLICT DO NOTHING",
 )
-INSERT_DELIVERY = _insert("delivery", "id, onward_referral_id, referral_id, body, state, last_status, traceparent")
+LOCK_CASE = text("SELECT case_id FROM case_facts WHERE case_id = :case_id FOR UPDATE")
+INSERT_PERMIT = _insert("permit", "id, onward_referral_id, issued_at, expires_at")
+SETTLE_PERMIT = text("UPDATE permit SET settled_at = now() WHERE id = :permit_id")
+INSERT_DELIVERY = _insert("delivery", "id, onward_referral_id, referral_id, body, state, traceparent")
+UNSENT = text(
+    "SELECT delivery.id, onward_referral_id, delivery.referral_id, body, traceparent, onward_referral.case_id "
+    "FROM delivery JOIN onward_referral ON onward_referral.id = onward_referral_id "
+    "WHERE delivery.referral_id = :id AND state = 'queued'"
+)
+CHANGE_DELIVERY = text("UPDATE delivery SET state = :state, last_status = :last_status WHERE id = :id")
 INSERT_ATTEMPT = _insert("attempt", "id, delivery_id, number, started_at, duration_ms, status, error_class")
 MARK_SENT = text("UPDATE onward_referral SET status = 'sent', version = 2, sent_at = now() WHERE id = :id")
-TELL_ONWARD = _insert("referral_onward", "onward_referral_id, referral_id, kind, status")
+TELL_ONWARD = _insert(
+    "referral_onward",
+    "onward_referral_id, referral_id, kind, status",
+    "ON CONFLICT (onward_referral_id) DO UPDATE SET status = excluded.status",
+)

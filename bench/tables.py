@@ -30,6 +30,9 @@ CREATE TABLE person (
 CREATE INDEX ix_person_identity ON person (identity_index, referral_id);
 CREATE INDEX ix_person_phone ON person (phone_index, referral_id);
 CREATE INDEX ix_person_email ON person (email_index, referral_id);
+CREATE TABLE outbox (
+    id uuid PRIMARY KEY, referral_id uuid NOT NULL, repeat_of uuid, traceparent text,
+    created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE referral_onward (
     onward_referral_id uuid PRIMARY KEY, referral_id uuid NOT NULL, kind text NOT NULL, status text NOT NULL);
 CREATE INDEX ix_referral_onward ON referral_onward (referral_id);
@@ -89,12 +92,16 @@ CREATE TABLE onward_referral (
     created_at timestamptz NOT NULL DEFAULT now(), sent_at timestamptz);
 CREATE INDEX ix_onward_referral_case ON onward_referral (case_id);
 CREATE INDEX ix_onward_referral_partner ON onward_referral (partner_id, id);
+CREATE TABLE permit (
+    id uuid PRIMARY KEY, onward_referral_id uuid NOT NULL REFERENCES onward_referral, issued_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL, settled_at timestamptz);
 CREATE TABLE delivery (
     id uuid PRIMARY KEY, onward_referral_id uuid UNIQUE NOT NULL, referral_id uuid NOT NULL, body bytea NOT NULL,
     state text NOT NULL, last_status int, traceparent text, created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE attempt (
     id uuid PRIMARY KEY, delivery_id uuid NOT NULL REFERENCES delivery, number int NOT NULL,
     started_at timestamptz NOT NULL, duration_ms int NOT NULL, status int, error_class text NOT NULL);
+CREATE INDEX ix_delivery_referral ON delivery (referral_id);
 CREATE INDEX ix_attempt_delivery ON attempt (delivery_id);
 """
 

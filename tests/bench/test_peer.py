@@ -46,7 +46,7 @@ OUTPUTS = [field.name for field in fields(Outputs) if field.name != "case_status
 @pytest.fixture(scope="module")
 def profiles() -> list[Profile]:
     real = load_profile(ROOT / "profiles" / "cambridgeshire.yaml")
-    return [real, Profile.model_validate(real.model_dump() | DEADLINES)]
+    return [real, Profile.model_validate(real.model_dump(exclude_unset=True) | DEADLINES)]
 
 
 @pytest.mark.parametrize("marker", ["vulnerable", "domestic_abuse", "da_risk_high", "enhanced", "business_crime", None])
