@@ -174,7 +174,7 @@ class Chain:
         return id, found
 
 
-ONWARD = "SELECT status, reasons FROM onward_referral WHERE referral_id = '{id}'"
+ONWARD = "SELECT status, reasons FROM onward_referral WHERE referral_id = '{id}' AND status <> 'ready'"
 
 
 @pytest.fixture(scope="module")
