@@ -25,8 +25,13 @@ _OUTCOMES: Final = {"pending": "pending", **{outcome: outcome for outcome in cod
 
 
 def before(profile: Profile, now: datetime) -> datetime:
-    """Return a moment before the event at which the hub and its channels were open: the day before, where it was."""
+    """Return a moment before the event at which the hub and its channels were open: the day before, where it was.
+
+    Where the hub has closed since, it is the last day on which it was open.
+    """
     zone = ZoneInfo(profile.timezone)
+    if profile.valid_to is not None:
+        now = min(now, datetime.combine(profile.valid_to + _DAY, time(), zone))
     firsts = [profile.valid_from, *(channel.active_from for channel in profile.channels)]
     opened = [datetime.combine(first, time(), zone) for first in firsts if isinstance(first, date)]
     latest = max((moment for moment in opened if moment <= now), default=now - 2 * _DAY)

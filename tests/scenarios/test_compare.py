@@ -18,6 +18,7 @@ from onward.scenarios.compare import Closed, Unordered, Words, differences, pair
         (65.0, 65),
         ("2024-05-15T15:20:00+01:00", "2024-05-15T14:20:00Z"),
         ("2024-05-15T15:20:00+01:00", "2024-05-15T14:20:00.934210Z"),
+        ("2024-05-15T14:20:00.5Z", "2024-05-15T15:20:00.500000+01:00"),
         (["text", "email"], Unordered(["email", "text"])),
         ("Victim Support", Words.of("victim support", "multi_crime")),
         ({"required": False}, None),

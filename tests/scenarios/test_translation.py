@@ -102,8 +102,9 @@ def test_units_are_found_by_id_and_name_and_never_made_up():
         unit_of(profile, "elsewhere")
 
 
-def test_the_day_before_is_never_before_the_hub_opened():
+def test_the_day_before_is_never_before_the_hub_opened_nor_after_it_closed():
     assert before(hub(), NOW) == datetime(2024, 5, 13, 9, 10, tzinfo=UTC)
+    assert before(hub(valid_to="2024-03-31"), NOW) == datetime(2024, 3, 31, tzinfo=UTC)
     opened = before(hub(valid_from="2024-05-14"), NOW)
     assert datetime(2024, 5, 13, 23, tzinfo=UTC) < opened < NOW
 
