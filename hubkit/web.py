@@ -325,7 +325,11 @@ class HubApp(FastAPI):
     def include_router(self, router: APIRouter, **options: Any) -> None:
         if _has_lax_route(router):
             raise TypeError("make routers with hubkit.web.new_router")
-        super().include_router(router, **options)
+        if options:
+            super().include_router(router, **options)
+            return
+        # As they are: FastAPI would build each anew for this app, though nothing is added to it.
+        self.router.routes.extend(router.routes)
 
     @override
     def openapi(self) -> dict[str, Any]:
