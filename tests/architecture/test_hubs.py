@@ -51,14 +51,22 @@ def _scenarios(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def found(words: set[str], text: str) -> list[str]:
-    """Return which of the words stand in a text by themselves: ids in any letters, names as they are written."""
+    """Return which of the words stand in a text by themselves: ids in any letters, names as they are written.
+
+    A part of a longer name in code counts too (`north_wales_rules`), and so does a word without its hyphen.
+    """
     lowered = text.lower()
-    return [word for word in sorted(words) if word.lower() in lowered and _stands(word, text)]
+    return [word for word in sorted(words) if _SEAM.split(word.lower())[0] in lowered and _stands(word, text)]
+
+
+#: What parts a name, in prose and in code.
+_SEAM = re.compile(r"[\s_-]+")
 
 
 def _stands(word: str, text: str) -> bool:
     flags = re.IGNORECASE if " " not in word else re.NOFLAG
-    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text, flags) is not None
+    spelled = r"[\s_-]*".join(re.escape(part) for part in _SEAM.split(word))
+    return re.search(rf"(?<![^\W_]){spelled}(?![^\W_])", text, flags) is not None
 
 
 def test_there_is_something_to_look_for() -> None:
@@ -68,7 +76,11 @@ def test_there_is_something_to_look_for() -> None:
     assert len(FILES) > 150
 
 
-@pytest.mark.parametrize("text", ["North-Wales", "Thames Valley", 'hub == "kent"', "# as in Dyfed-Powys", "AVS-02"])
+@pytest.mark.parametrize(
+    "text",
+    ["North-Wales", "Thames Valley", 'hub == "kent"', "# as in Dyfed-Powys", "AVS-02", "is_kent", "NORTH_WALES_RULES",
+     "def thamesvalley()"],
+)  # fmt: skip
 def test_a_hub_or_scenario_is_found(text: str) -> None:
     assert found(hub_words() | scenario_ids(), text) != []
 
