@@ -52,6 +52,8 @@ CRIMES = frozenset(f"{first}.{second}" for first, names in _CRIMES.items() for s
 CRIME_GROUPS = frozenset(_CRIMES)
 
 ROLES = frozenset({"victim", "witness", "bereaved_relative", "parent_or_guardian"})
+#: The methods by which the system itself can tell somebody something, best first.
+SENT_METHODS = ("email", "text", "letter")
 METHODS = frozenset({
     "phone", "text", "email", "letter", "face_to_face", "home_visit", "video", "online", "secure_email",
 })  # fmt: skip
@@ -69,6 +71,11 @@ ENTITLEMENTS = frozenset({"enhanced", "standard"})
 #: The categories of the Victims' Code that give enhanced rights; the last is the provider's own judgement.
 ENHANCED_CATEGORIES = frozenset({
     "most_serious_crime", "persistently_targeted", "vulnerable_or_intimidated", "judged_enhanced",
+})  # fmt: skip
+#: By what a hub triages; `none`: its text says that it does not.
+TRIAGE_BASES = frozenset({
+    "severity", "vulnerability", "enhanced_entitlement", "professional_judgement", "risk_and_need", "need",
+    "vulnerability_marker", "none",
 })  # fmt: skip
 #: What triage may decide about a referral.
 OUTCOMES = frozenset({

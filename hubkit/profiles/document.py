@@ -89,11 +89,30 @@ def _documents(loader: _Loader, path: Path) -> Iterator[Document]:
         node = loader.get_node()
         if node is None:
             return
+        if _is_too_much(node):
+            raise ProfileError(path, [Fault(1, 1, (), f"more than {_MOST_VALUES} values, counting each alias in full")])
         doubled = list(_doubled(node, ()))
         if doubled:
             raise ProfileError(path, doubled)
         value = loader.construct_document(node)
         yield Document(value, dict(_places(node, (), (node.start_mark.line + 1, node.start_mark.column + 1))))
+
+
+#: No hub's text fills a tenth of it; aliases of aliases would fill any memory.
+_MOST_VALUES = 100_000
+
+
+def _is_too_much(node: yaml.Node) -> bool:
+    """Return whether a document holds more than anybody writes, by aliases that repeat much or hold themselves."""
+    waiting, count = [node], 0
+    while waiting and count <= _MOST_VALUES:
+        count += 1
+        each = waiting.pop()
+        if isinstance(each, yaml.MappingNode):
+            waiting += [value for _, value in each.value]
+        elif isinstance(each, yaml.SequenceNode):
+            waiting += each.value
+    return count > _MOST_VALUES
 
 
 def _doubled(node: yaml.Node, loc: Loc) -> Iterator[Fault]:

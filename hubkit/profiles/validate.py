@@ -151,8 +151,17 @@ def _form(found: ErrorDetails, loc: Loc, given: Any) -> tuple[str, str | None]:
             return f"not a group of keys: {given}", f"known: {', '.join(fields_at(loc))}"
         case "tuple_type":
             return f"not a list: {given}", f"write [{given}]"
-        case _:
-            return found["msg"][:1].lower() + found["msg"][1:], None
+        case kind:
+            return found["msg"][:1].lower() + found["msg"][1:], _HINTS.get(kind.split("_")[0])
+
+
+#: What would be right where a value has another form, by the beginning of what is wrong with it.
+_HINTS = {
+    "date": "write it as 2026-05-31",
+    "bool": "write true or false",
+    "int": "write a whole number, such as 2",
+    "string": "write a text",
+}
 
 
 def _suggest(word: str, known: Sequence[str], near_only: bool = False) -> str | None:

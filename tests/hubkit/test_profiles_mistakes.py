@@ -62,6 +62,7 @@ MISTAKES = {
         "needs:\n- {id: a, needs: [ivsa]} # here\npartners: [{name: X, kind: other}]",
         "needs[0].needs[0]: unknown code: kind ivsa (did you mean isva?)",
     ),
+    "triage basis": ("triage:\n  basis: [serverity] # here", "did you mean severity?"),
     "category": ("triage:\n  enhanced_categories: [most_serious] # here", "did you mean most_serious_crime?"),
     "location": ("partners:\n- {name: X, kind: isva, location: in-house} # here", "did you mean in_house?"),
     "ground": (
@@ -84,6 +85,12 @@ MISTAKES = {
     "nothing": ("units: # here", "units: nothing under it (leave units out)"),
     "no group": ("contacts:\n- {id: a, within: 24} # here", "not a group of keys: 24 (known: amount, starts, unit)"),
     "month": ("valid_from: 2024-13 # here", "valid_from: input should be a valid date"),
+    "day": ("valid_to: 31 May # here", "(write it as 2026-05-31)"),
+    "yes or no": ("witnesses: maybe # here", "(write true or false)"),
+    "word for number": (
+        "contacts:\n- {id: a, within: {amount: two, unit: hours}} # here",
+        "(write a whole number, such as 2)",
+    ),
     # clocks
     "clock unit": (
         "contacts:\n- {id: a, within: {amount: 2, unit: work_days}} # here",
@@ -152,6 +159,10 @@ MISTAKES = {
     "method that the hub does not have": (
         "contact_methods: [phone, text]\ncontacts:\n- {id: a, methods: [letter]} # here",
         "method letter is not one of contact_methods (known: phone, text)",
+    ),
+    "what no system can send": (
+        "contacts:\n- {id: a, automated: true, methods: [text, phone]} # here",
+        "contacts[0].methods[1]: the system sends nothing by phone (known: email, letter, text)",
     ),
     "exclusion by what comes later": (
         "exclusions:\n- {id: a, reason: r, when: {offer: [declined]}} # here",
@@ -266,6 +277,12 @@ calendar: {{working_from: 17:00, working_to: 9}} # here
     ]  # fmt: skip
 
 
+#: Ten lines that stand for ten thousand million values.
+_REPEATED = b"a0: &a0 [x]\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (number, number, b",".join([b"*a%d" % (number - 1)] * 10)) for number in range(1, 11)
+)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -274,7 +291,8 @@ calendar: {{working_from: 17:00, working_to: 9}} # here
         (b"", "nothing in it"),
         (b"id: !!python/object/apply:os.getcwd []", "hub.yaml:1:5: not YAML: could not determine a constructor"),
         (b"- a", "not a group of keys"),
-        (b"id: &a [*a]", "not YAML"),
+        (b"id: &a [*a]", "more than 100000 values"),
+        (_REPEATED, "more than 100000 values, counting each alias in full"),
     ],
 )
 def test_what_is_no_profile_at_all_is_named(tmp_path: Path, content: bytes, said: str) -> None:

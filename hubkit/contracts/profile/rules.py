@@ -11,6 +11,7 @@ from hubkit.contracts.profile.conditions import LATER, Condition, Kind, Method
 from hubkit.contracts.profile.part import Code, LongWord, Mistake, ProfilePart, Word
 from hubkit.contracts.profile.time import Within
 
+TriageBasis = Annotated[str, Code("triage basis", codes.TRIAGE_BASES)]
 #: How an exclusion may end a referral.
 Refusal = Literal["excluded", "out_of_scope", "not_referred", "returned", "pending"]
 #: After which decisions a contact may be planned.
@@ -105,6 +106,9 @@ class ContactRule(Rule):
         if self.at is not None and not self.automated:
             words = "only an automated contact happens at a time"
             yield Mistake(("at",), words, fix="automated: true, or within", after=("automated",))
+        for index, method in enumerate(self.methods):
+            if self.automated and method not in codes.SENT_METHODS:
+                yield Mistake(("methods", index), f"the system sends nothing by {method}", known=codes.SENT_METHODS)
         for name in ("at", "within"):
             clock: Within | None = getattr(self, name)
             if self.ends_with_offer and clock is not None and clock.starts == "offer_accepted":
@@ -173,7 +177,7 @@ class Performer(Rule):
     """Who triages a case to which this applies (None: nobody is named), and on what basis; the first decides."""
 
     by: LongWord | None = Field(None, description="who triages")
-    basis: tuple[str, ...] | None = Field(None, description="None: as for all cases")
+    basis: tuple[TriageBasis, ...] | None = Field(None, description="None: as for all cases")
     has_no_basis: bool = Field(False, description="the source gives none for these")
 
 
@@ -186,7 +190,7 @@ class Triage(ProfilePart):
 
     performed_by: str | None = Field(None, description="who triages")
     performers: tuple[Performer, ...] = Field((), description="who else triages some cases")
-    basis: tuple[str, ...] = Field((), description="by what")
+    basis: tuple[TriageBasis, ...] = Field((), description="by what")
     enhanced_categories: tuple[Annotated[str, Code("category", codes.ENHANCED_CATEGORIES)], ...] | None = Field(
         None, description="categories of the Victims' Code that count; none given: all"
     )

@@ -13,6 +13,7 @@ from hubkit.contracts import (
     MessageRequestedV1,
 )
 from hubkit.contracts.case import ChoiceFacts, DecisionFacts
+from hubkit.contracts.codes import SENT_METHODS
 from hubkit.contracts.profile import Profile, SurveyRule
 from hubkit.db import Tx
 from hubkit.ids import new_id
@@ -22,8 +23,6 @@ from services.triage.policy.subject import subject_of
 
 #: Nobody works on these any more.
 _ENDED = (CaseStatus.CLOSED, CaseStatus.DECLINED)
-#: How a survey can be sent whose rule names no method, best first.
-_SENT = ("email", "text", "letter")
 #: What a case ended with that the person declined.
 _DECLINED = "offer_declined"
 
@@ -145,8 +144,8 @@ def _key(survey: Mapping[str, Any]) -> tuple[str | None, str]:
 
 def _survey(change: CaseChange, profile: Profile, rule: SurveyRule) -> DueMessage:
     referral = change.referral
-    allowed = profile.contact_methods or _SENT
-    methods = rule.methods or tuple(method for method in _SENT if method in allowed)
+    allowed = profile.contact_methods or SENT_METHODS
+    methods = rule.methods or tuple(method for method in SENT_METHODS if method in allowed)
     safe = keep_safe(methods, referral.safe_contact, subject_of(referral, change.progress))
     return DueMessage(
         id=new_id(),
