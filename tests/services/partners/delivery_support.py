@@ -25,16 +25,17 @@ from services.partners.actions.deliveries import Notice, enqueue
 from services.partners.actions.deps import Deps
 from services.partners.actions.directory import Offer, store_services
 from services.partners.actions.endpoints import NewKeys, register_endpoint
+from services.partners.actions.outgoing import ATTEMPT_S
 from services.partners.actions.permits import verdicts_for, write_permits
 from services.partners.actions.secured import Secured
 from services.partners.jobs import Dispatcher
 from services.partners.model import SENT
 from services.partners.store.cases import add_permits
-from services.partners.tables import METADATA
 from services.partners.tables.cases import CaseFacts, Consent, OnwardReferral, Permit
 from services.partners.tables.delivery import Attempt, Delivery, Endpoint
 from services.partners.tables.registry import Agreement, Partner
 from tests.docs.events import faults_of
+from tests.support.migrated import migrated
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KIND = "counselling"
@@ -170,8 +171,8 @@ async def register_verified(
     return made
 
 
-async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 5.0) -> None:
-    """Wait for a condition."""
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 0.9 * ATTEMPT_S) -> None:
+    """Wait for a condition, by default for less than an attempt may take: whoever is held up by one is too late."""
     deadline = time.monotonic() + timeout_s
     while not await condition():
         assert time.monotonic() < deadline, "it did not come about in time"
@@ -182,9 +183,8 @@ async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 5.0
 async def open_world(url: str, clock: ManualClock | None = None, **options: Any):  # type: ignore[no-untyped-def]
     """Open an empty database, by a clock that stands still if none is given; `options` go to the dependencies."""
     clock = clock or ManualClock(NOW)
+    await migrated("services.partners", url)
     db = Database(url, source="partners", clock=clock)
-    async with db._writer.begin() as conn:
-        await conn.run_sync(METADATA.create_all)
     deps = Deps(
         profile_at=lambda _now: _PROFILE, keyring=Keyring.parse(_KEYS), intake=cast("Any", None),
         issuer=cast("Any", None), clock=clock,

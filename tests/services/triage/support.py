@@ -100,7 +100,7 @@ class Triage:
 
     async def said_of(self, type: str, count: int = 1) -> list[dict[str, Any]]:
         """Return the events of a type that were published, once there are `count`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(found := [raw for raw in self.said if raw["type"] == type]) < count:
                 await asyncio.sleep(0.01)
         return found
