@@ -1,8 +1,9 @@
 """1,000 withdrawals on PostgreSQL, and 240 on SQLite, raced against sending and reading, in four runs each.
 
 Row 44 of the fault matrix: nothing is sent after a withdrawal is acknowledged, and its answer names exactly what had
-gone out before. The dispatcher and the receiver are real; only who intake knows is made up. A fifth run is shorter, and
-its webhooks carry what is disclosed.
+gone out before. The dispatcher and the receiver are real; only who intake knows is made up. They say no to the kind of
+partner, to the partner by its id, or to all, by withdrawing or refusing; in the fourth run the partner has everything
+sent again all the time. A fifth run is shorter, and its webhooks carry what is disclosed.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from hubkit.errors import HubError, UnavailableError
 from hubkit.ids import new_id
 from services.partners.actions.cases import open_cases
 from services.partners.actions.consents import Decision, Recorded, record_consent
+from services.partners.actions.deliveries import replay_since
 from services.partners.actions.disclose import read_onward_referral
 from services.partners.jobs import Dispatcher
 from services.partners.model import SENT
@@ -44,6 +46,7 @@ RACES, RACES_WITH_ONE_WRITER = 250, 60
 RACES_OF_FULL, RACES_OF_FULL_WITH_ONE_WRITER = 60, 20
 RETRY = timedelta(minutes=10)
 AT_ONCE = 20
+REPLAYED = 3
 STAFF = caller("staff", "cases:write")
 
 
@@ -112,11 +115,11 @@ async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(
 
         async def one(number: int, delays: list[float]) -> Race:
             async with limit:
-                # Making a full one takes long, so that by the clock alone nearly all would be withdrawn before it.
-                moment = number % 3 if delivery == "full" else 0
-                return await run(world, delays, (_at_once, _once_intake_is_asked(world), _once_among(arrived))[moment])
+                moment = _moment(world, arrived, number, (seed, delivery))
+                return await run(world, delays, moment, _no(world, number))
 
-        races = await asyncio.gather(*(one(number, delays) for number, delays in enumerate(plans)))
+        async with _having_all_sent_again(world) if seed == REPLAYED else contextlib.nullcontext():
+            races = await asyncio.gather(*(one(number, delays) for number, delays in enumerate(plans)))
         # What was refused with 503 would be tried again now, were it not stopped.
         cast("SteeredClock", world.clock).hold(world.clock.now() + RETRY)
         cast("SteeredClock", world.clock).go_on()
@@ -143,17 +146,55 @@ async def test_nothing_is_sent_after_a_withdrawal_is_acknowledged(
         raced += bool(arrived[onward_id])
     # Some went out before and some did not: otherwise there was no race.
     assert count * 0.1 < raced < count * 0.98
+    assert seed != REPLAYED or max(map(len, arrived.values())) > 1, "nothing was sent again"
     assert carried == (sum(map(len, arrived.values())) if delivery == "full" else 0)
     check_permits(facts)
+
+
+def _moment(
+    world: World, arrived: Mapping[UUID, list[float]], number: int, how: tuple[int, str]
+) -> Callable[[Race], Awaitable[None]]:
+    """Return what a withdrawal waits for, so that it comes in the midst of things."""
+    seed, delivery = how
+    if delivery == "full":
+        # Making a full one takes long, so that by the clock alone nearly all would be withdrawn before it.
+        return (_at_once, _once_intake_is_asked(world), _once_arrived(arrived, 1))[number % 3]
+    return _once_arrived(arrived, 2) if seed == REPLAYED and number % 5 == 0 else _at_once
+
+
+def _no(world: World, number: int) -> Decision:
+    """Return one of the ways to say no to the partner."""
+    recipients: tuple[tuple[str, ...], ...] = (("counselling",), (str(world.partners["counselling"]),), ())
+    return Decision("hub_to_partner", ("withdrawn", "refused")[number % 2], recipients[number % len(recipients)])
+
+
+@asynccontextmanager
+async def _having_all_sent_again(world: World) -> AsyncIterator[None]:
+    """Replay whatever was delivered, again and again, as a partner may at any time."""
+    is_over = asyncio.Event()
+
+    async def replay() -> int:
+        async with world.db.transaction() as tx:
+            return await replay_since(tx, world.deps, caller(), NOW - RETRY, states=("delivered",))
+
+    async def replays() -> None:
+        while not is_over.is_set():
+            await asyncio.sleep(0.2)
+            await patiently(replay)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(replays())
+        yield
+        is_over.set()
 
 
 async def _at_once(_race: Race) -> None:
     """Wait for nothing."""
 
 
-def _once_among(arrived: Mapping[UUID, list[float]]) -> Callable[[Race], Awaitable[None]]:
+def _once_arrived(arrived: Mapping[UUID, list[float]], times: int) -> Callable[[Race], Awaitable[None]]:
     async def wait(race: Race) -> None:
-        await _shortly(lambda: race.onward_id in arrived)
+        await _shortly(lambda: len(arrived.get(race.onward_id, ())) >= times)
 
     return wait
 
@@ -172,7 +213,7 @@ async def _shortly(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def run(world: World, delays: list[float], moment: Callable[[Race], Awaitable[None]]) -> Race:
+async def run(world: World, delays: list[float], moment: Callable[[Race], Awaitable[None]], decision: Decision) -> Race:
     """Ask, read and withdraw at once, each after its delay; the withdrawal waits for its moment before."""
     case_id = new_id()
     data = world.requested(case_id)
@@ -199,7 +240,6 @@ async def run(world: World, delays: list[float], moment: Callable[[Race], Awaita
     async def withdraw() -> None:
         await moment(race)
         await asyncio.sleep(delays[2])
-        decision = Decision("hub_to_partner", "withdrawn", ("counselling",))
         race.answer = await patiently(lambda: record_consent(world.db, world.deps, STAFF, case_id, decision))
         race.acknowledged = time.monotonic()
 
