@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+#: The fast one of the two safe loaders, where there is one.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Events that ask for reports or publications.
 REPORTING = frozenset({"report_due", "publication_requested"})
 #: What a scenario has beside its three blocks tells of it, and decides nothing.
@@ -67,9 +69,8 @@ def read_book(path: Path) -> list[Scenario]:
     ScenarioError
         When it is not a file of hubs with scenarios.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both loaders are safe ones
+        document = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - both loaders are safe ones
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:

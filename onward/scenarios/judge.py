@@ -45,12 +45,15 @@ def _contacts(expected: Any, outcome: Outcome, place: str) -> list[str]:
 
 
 def _partner(expected: Any, outcome: Outcome, place: str) -> list[str]:
+    """One partner may stand for several; where a list names them, nobody else was referred to."""
     if expected is None or expected == []:
         return list(unexpected(outcome.partners, place))
     items = as_list(expected)
     wanted = [each for each in items if not _is_absence(each, outcome.partners)]
-    found, _ = paired(wanted, outcome.partners, place)
-    return [fault.replace(f"{place}[0]", place, 1) for fault in found] if isinstance(expected, Mapping) else found
+    found, left = paired(wanted, outcome.partners, place)
+    if isinstance(expected, Mapping):
+        return [fault.replace(f"{place}[0]", place, 1) for fault in found]
+    return [*found, *unexpected([each for each in left if each["outcome"] == "referred"], place)]
 
 
 def _is_absence(expected: Any, partners: Sequence[Closed]) -> bool:

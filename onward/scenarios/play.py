@@ -12,7 +12,7 @@ import yaml
 from hubkit.contracts.codes import ONWARD_HOP
 from hubkit.profiles import ProfileError, load_profile
 from onward.scenarios import events, judge, outputs, prior, vocabulary
-from onward.scenarios.book import Part, Scenario, ScenarioError, instant, parts_of
+from onward.scenarios.book import LOADER, Part, Scenario, ScenarioError, instant, parts_of
 from onward.scenarios.directory import Directory, prepare
 from onward.scenarios.grounds import Grounds
 from onward.scenarios.outputs import Outcome
@@ -120,7 +120,7 @@ def profile_file(scenario: Scenario, profiles: Path, folder: Path) -> Path:
     if not path.is_file():
         raise ScenarioError(f"no profile {path}")
     parameters: Mapping[str, Any] = scenario.given.get("profile_parameters") or {}
-    documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    documents = list(yaml.load_all(path.read_text(encoding="utf-8"), LOADER))
     made_up = [document for document in documents if _has_own_basis(document) and "demonstration_basis" in document]
     if not parameters and not made_up:
         return path
@@ -132,7 +132,7 @@ def profile_file(scenario: Scenario, profiles: Path, folder: Path) -> Path:
         if unknown:
             raise ScenarioError(f"given.profile_parameters.{unknown[0]}: unknown parameter of this hub")
         known.update(parameters)
-    copy = folder / f"{scenario.hub}-{scenario.id}.yaml"
+    copy = folder / f"{scenario.hub}-{vocabulary.code(scenario.id)}.yaml"
     copy.write_text(yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return copy
 

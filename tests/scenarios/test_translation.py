@@ -257,5 +257,9 @@ def test_who_was_not_needed_is_not_there():
     assert judged({"partner": {"kind": "idva", "outcome": "not_needed"}}, partners=[partner]) == [
         "partner.outcome: expected not_needed, got referred"
     ]
+    assert judged({"partners": [{"kind": "idva"}]}, partners=[partner]) == []
+    [fault] = judged({"partners": [{"kind": "idva"}]}, partners=[partner, partner | {"kind": Words.of("isva")}])
+    assert fault.startswith("partners: not expected")
+    assert judged({"partner": {"kind": "idva"}}, partners=[partner, partner | {"kind": Words.of("isva")}]) == []
     assert judged({"partner": None}) == []
     assert judged({"partner": None}, partners=[partner]) != []
