@@ -7,7 +7,7 @@ import asyncio
 import ipaddress
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from time import perf_counter
 from typing import Final
 
@@ -84,7 +84,7 @@ class Proxy:
         started = perf_counter()
         method: str = scope["method"]
         routes = self._deps.routes.find(scope["path"])
-        route = routes.get(method)
+        route = routes.get(method) or _headless(method, routes)
         if route is None:
             if routes:
                 response = problem_of_status(405, {"Allow": ", ".join(sorted(routes))})
@@ -172,6 +172,12 @@ class OpenToAll:
             await send(message)
 
         await self._app(scope, receive, opened)
+
+
+def _headless(method: str, routes: Mapping[str, Route]) -> Route | None:
+    """Return what HEAD asks for where anybody may read; elsewhere a reading is on record, and nobody reads in vain."""
+    found = routes.get("GET") if method == "HEAD" else None
+    return found if found is not None and found.is_public else None
 
 
 def _require(route: Route, caller: Caller) -> None:

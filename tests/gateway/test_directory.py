@@ -53,6 +53,16 @@ async def test_what_is_kept_is_asked_for_with_its_tag(gateway: Gateway) -> None:
     assert gateway.service.seen[-1]["if-none-match"] == '"a"'
 
 
+async def test_a_head_is_a_get_of_what_anybody_may_read_alone(gateway: Gateway) -> None:
+    gateway.service.status, gateway.service.answer = 200, b'{"name": "x"}'
+    answer = await gateway.http.head("/directory/services")
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "13")
+    assert gateway.service.seen.pop()["method"] == "GET"
+    closed = await gateway.http.head("/v1/onward-referrals", headers=await gateway.bearer())
+    assert closed.status_code == 405
+    assert gateway.service.seen == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
