@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import os
+import select
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -143,7 +145,7 @@ def _add_profiles(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         sub.add_argument("--on", type=date.fromisoformat, help="the version of a day, YYYY-MM-DD (default: today)")
     replay = profile.add_parser("replay", help="what past referrals would become; changes nothing")
     replay.add_argument("--profile", metavar="FILE", required=True, help="an id or a file")
-    replay.add_argument("--since", type=date.fromisoformat, required=True, help="first day of receipt, YYYY-MM-DD, UTC")
+    replay.add_argument("--since", type=_day, required=True, help="first day of receipt, YYYY-MM-DD, UTC")
     replay.set_defaults(command=replaying.replay)
     for sub in (diff, replay):
         sub.add_argument("--json", action="store_true", help="for machines")
@@ -155,6 +157,23 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError("needs an offset, such as +00:00")
     return moment
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a day, such as 2026-11-21") from None
+
+
+def _is_reader_gone() -> bool:
+    """Whether whoever read what the command prints has read enough, as `head` does; the rest goes nowhere then."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    if not any(events & select.POLLERR for _, events in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -172,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"onward: {error}", file=sys.stderr)
         status = 1
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _is_reader_gone():
+            raise SystemExit(0) from None
         if not is_disconnect(error):
             raise
         print(f"onward: the database does not answer ({type(error).__name__})", file=sys.stderr)

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -259,3 +262,18 @@ def test_replay_changes_nothing(run: Run, hub: Path, triaged: Path, tmp_path: Pa
     before = shutil.copy(triaged, tmp_path / "before.db")
     replayed(run, changed(hub, ("crimes: [fraud]", "crimes: [drugs]")))
     assert triaged.read_bytes() == Path(before).read_bytes()
+
+
+def test_a_day_that_is_none_is_told(run: Run, hub: Path) -> None:
+    status, lines = run("profile", "replay", "--profile", hub, "--since", "yesterday")
+    assert status == 2
+    assert lines[-1].endswith("yesterday is not a day, such as 2026-11-21")
+
+
+def test_a_reader_may_stop_reading(hub: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "onward", "profile", "explain", str(hub)]
+    with os.fdopen(writer, "w") as out:
+        ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -343,7 +343,9 @@ def _value(value: Any) -> str:
         when = getattr(value, "when", None)
         return f"{_rest(value)}{f' {_when(when)}' if when is not None else ''}"
     if isinstance(value, dict):
-        return ", ".join(f"{plain(key)} {_value(item)}" for key, item in value.items())
+        return ", ".join(
+            f"{plain(key)}{' → ' if isinstance(item, str) else ' '}{_value(item)}" for key, item in value.items()
+        )
     if isinstance(value, tuple | list):
         return ", ".join(_value(item) for item in value)
     return plain(value) if value is not None else "not said"
