@@ -22,6 +22,8 @@ NO = {"hop": "hub_to_partner", "decision": "withdrawn", "recipients": ["counsell
 
 
 async def withdraw(partners: Running, case_id: UUID, **changes: Any) -> Any:
+    """Say no once every permit is over: nobody settles those of the deliveries here, and they would be waited for."""
+    partners.clock.advance(timedelta(seconds=21))
     return (await partners.call("POST", f"/v1/cases/{case_id}/consents", "cases:write", NO | changes)).json()
 
 
@@ -43,7 +45,6 @@ async def test_a_recipient_is_asked_with_the_withdrawal_and_staff_read_its_state
     case_id = await partners.open_case(consent())
     onward_id = await partners.request(case_id)
     await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
-    partners.clock.advance(timedelta(seconds=21))  # nobody settles the permit of the delivery
     [asked] = (await withdraw(partners, case_id))["acknowledgements"]
     # Five working days from Thursday 19 November, to the end of the day.
     assert (asked["state"], asked["due_at"][:10]) == ("awaited", "2026-11-26")
@@ -104,7 +105,6 @@ async def test_who_had_read_what_was_taken_back_is_told_again_when_the_person_sa
     case_id = await partners.open_case(consent())
     onward_id = await partners.request(case_id)
     await partners.call("GET", f"/v1/onward-referrals/{onward_id}", "onward:read")
-    partners.clock.advance(timedelta(seconds=21))  # nobody settles the permit of the delivery
     if ending == "recalled":
         body = {"reason": "not_needed"}
         await partners.call("POST", f"/v1/onward-referrals/{onward_id}/recall", "cases:write", body)
