@@ -9,10 +9,14 @@ import unicodedata
 def is_same_person(one: str | None, other: str | None) -> bool:
     """Return whether two names consist of the same words, whatever their order, case, accents, dots and commas.
 
-    "Example, Alex" is the same as "alex example". A name left out or cut short is another name: who signs with fewer
-    words than before is not found out by this.
+    "Example, Alex" is the same as "alex example", and as "alex.example@example.org"; two addresses are the same as a
+    whole alone. A name left out or cut short is another name: who signs with fewer words is not found out by this.
     """
-    return one is not None and other is not None and _words(one) == _words(other)
+    if one is None or other is None:
+        return False
+    if ("@" in one) != ("@" in other):
+        one, other = one.split("@")[0], other.split("@")[0]
+    return _words(one) == _words(other)
 
 
 def _words(name: str) -> list[str]:
