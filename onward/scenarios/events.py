@@ -9,6 +9,7 @@ from onward.scenarios.book import ScenarioError, instant
 from onward.scenarios.referrals import is_child
 from onward.scenarios.stage import Stage
 from onward.scenarios.vocabulary import REFERRAL_KEYS, REFERRAL_STATE, as_list, code
+from services.partners.model import DECLINE_REASONS
 
 #: Events by which referrals come.
 ARRIVALS: Final = frozenset({
@@ -169,6 +170,9 @@ async def _reject(stage: Stage, case_id: str, _number: int) -> None:
     if not found:
         raise ScenarioError("rejection_recorded: nothing was referred to a partner")
     reasons = as_list(stage.when.get("reasons", stage.when.get("reason"))) or ("outside_criteria",)
+    strange = [reason for reason in reasons if reason not in DECLINE_REASONS]
+    if strange:
+        raise ScenarioError(f"when.reason: unknown code {strange[0]}; known are: {', '.join(DECLINE_REASONS)}")
     for onward, client in found:
         path = f"/v1/onward-referrals/{onward['id']}"
         await stage.world.change(path, f"{path}/decline", {"reasons": list(reasons)}, client=client)

@@ -92,6 +92,13 @@ def test_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
             changed(given={"now": GIVEN["now"], "state": {"onward_referrals": 1}}, when={"event": "triage_completed"}),
             "given.state.onward_referrals: 1, but its needs name 0",
         ),
+        (
+            changed(
+                given={"now": GIVEN["now"], "state": {"needs": ["idva"]}},
+                when={"event": "rejection_recorded", "reason": "no_room"},
+            ),
+            "when.reason: unknown code no_room",
+        ),
         (changed(then={}), "then: asserts nothing"),
         (changed(then=["accepted"]), "then must have keys and values"),
         (changed(expect={"decision": None}), "expect: unknown key"),
