@@ -23,12 +23,23 @@ class FeedClient:
         Development only; see `check_webhook_url` and `AddressGuard`.
     max_bytes
         Of one document; a longer one is not read to its end.
+    max_total
+        Of all documents together.
     """
 
-    def __init__(self, *, allow_http: bool = False, allow_private: bool = False, max_bytes: int = 8 * 2**20) -> None:
+    def __init__(
+        self,
+        *,
+        allow_http: bool = False,
+        allow_private: bool = False,
+        max_bytes: int = 8 * 2**20,
+        max_total: int = 256 * 2**20,
+    ) -> None:
         self._allow_http = allow_http
         self._allow_private = allow_private
         self._max_bytes = max_bytes
+        self._max_total = max_total
+        self._total = 0
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, url: str, *, total_s: float = 30.0) -> bytes:
@@ -74,7 +85,9 @@ class FeedClient:
             content = bytearray()
             async for chunk in response.content.iter_chunked(_CHUNK):
                 content += chunk
-                if len(content) > self._max_bytes:
+                self._total += len(chunk)
+                if len(content) > self._max_bytes or self._total > self._max_total:
                     response.close()
-                    raise UnavailableError(f"The feed answered with more than {self._max_bytes} bytes")
+                    most = self._max_bytes if len(content) > self._max_bytes else self._max_total
+                    raise UnavailableError(f"The feed answered with more than {most} bytes")
             return bytes(content)

@@ -49,6 +49,19 @@ async def test_half_a_document_is_none(answer: bytes) -> None:
         await read(answer, total_s=0.5)
 
 
+async def test_many_documents_have_a_limit_together() -> None:
+    async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        await writer.drain()
+
+    client = FeedClient(allow_http=True, allow_private=True, max_total=5)
+    async with served(say) as port:
+        assert [await client.get(f"http://127.0.0.1:{port}/") for _ in range(2)] == [b"{}"] * 2
+        with pytest.raises(UnavailableError, match="more than 5 bytes"):
+            await client.get(f"http://127.0.0.1:{port}/")
+    await client.aclose()
+
+
 @pytest.mark.parametrize("url", ["http://feed.example.org/", "https://127.0.0.1/", "https://user@feed.example.org/"])
 async def test_only_addresses_that_may_be_called_are(url: str) -> None:
     with pytest.raises(InvalidError):
