@@ -54,7 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/cases/{id}/onward-referrals", "cases:read", _PARTNERS, _READ),
     Route("POST", "/v1/cases/{id}/access-requests", "cases:write", _PARTNERS, _WRITE),
     Route("GET", "/v1/cases/{id}/gate", "cases:read", _PARTNERS, _READ),
-    Route("PUT", "/v1/cases/{id}/protection", "cases:write", _PARTNERS, _WRITE),
+    Route("PUT", "/v1/cases/{id}/protection", "cases:write", _PARTNERS, _WRITE, timeout_s=_WITHDRAWAL_S),
     Route("GET", "/v1/cases/{id}/safeguarding-disclosures", "cases:read", _PARTNERS, _READ),
     Route("POST", "/v1/cases/{id}/safeguarding-disclosures", "cases:write", _PARTNERS, _WRITE),
     Route("POST", "/v1/cases/{id}/safeguarding-disclosures/{decision_id}/approve", "cases:write", _PARTNERS, _WRITE),

@@ -1,7 +1,5 @@
 """Recording what the person decides: each decision is kept, takes effect at once, and is told to the other services."""
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +15,7 @@ from hubkit.ids import new_id
 from services.partners.actions import acknowledgements, deliveries
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import reconsider, tell_withdrawn
-from services.partners.actions.permits import PERMIT_LIFETIME
+from services.partners.actions.permits import wait_until_over
 from services.partners.model import Onward, Status
 from services.partners.policy import consent
 from services.partners.policy.gate import SAFEGUARDING
@@ -27,7 +25,6 @@ from services.partners.store import cases, onward
 
 #: Clocks of callers may be ahead of ours by this much; what they record counts as recorded now.
 _AHEAD: Final = timedelta(minutes=5)
-_POLL_S: Final = 0.05
 #: What is kept of a decision as it was given, beside what the gate goes by.
 _AS_GIVEN: Final = (
     "purpose", "giver", "capacity", "competence", "best_interests", "language", "interpreter", "wording_version",
@@ -110,7 +107,7 @@ async def record_consent(db: Database, deps: Deps, caller: Caller, case_id: UUID
     """
     async with db.transaction() as tx:
         recorded, begun = await _record(tx, deps, caller, case_id, decision)
-    await _wait_for(db, case_id, begun)
+    await wait_until_over(db, case_id, begun)
     concerned = (*recorded.withdrawn, *recorded.besides)
     if not concerned:
         return recorded
@@ -222,15 +219,6 @@ def _faults(tx: Tx, case: cases.Case, decision: Decision, recorded_at: datetime)
     child = is_child(case.age, case.markers or ())
     found = consent.recording_faults(given, now=tx.now, ahead=_AHEAD, child=child)
     return [FieldError(f"/{name}", code, must) for name, code, must in found]
-
-
-async def _wait_for(db: Database, case_id: UUID, begun: frozenset[UUID]) -> None:
-    end = time.monotonic() + PERMIT_LIFETIME.total_seconds()
-    while begun and time.monotonic() < end:
-        async with db.reading() as tx:
-            begun &= (await cases.outstanding(tx, case_id)).keys()
-        if begun:
-            await asyncio.sleep(_POLL_S)
 
 
 def _row(tx: Tx, deps: Deps, caller: Caller, recorded: Recorded) -> dict[str, Any]:

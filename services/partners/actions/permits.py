@@ -1,11 +1,13 @@
 """Permits: the gate's yes for one attempt, short, issued under the locks that a withdrawal takes."""
 
+import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from hubkit.db import Tx
+from hubkit.db import Database, Tx
 from hubkit.ids import new_id
 from services.partners.actions.ask import Asked, ask_gate, questions_about
 from services.partners.actions.deps import Deps
@@ -16,6 +18,7 @@ from services.partners.store import cases, onward
 
 #: An attempt is over well within this, and a withdrawal waits no longer.
 PERMIT_LIFETIME: Final = timedelta(seconds=20)
+_POLL_S: Final = 0.05
 
 
 async def permits_for(tx: Tx, deps: Deps, onward_ids: Sequence[UUID]) -> dict[UUID, GateResult]:
@@ -93,6 +96,16 @@ async def settle_permits(tx: Tx, permit_ids: Collection[UUID]) -> None:
     """Say that the attempts these permits were for are over, whatever came of them."""
     if permit_ids:
         await cases.settle(tx, permit_ids)
+
+
+async def wait_until_over(db: Database, case_id: UUID, begun: frozenset[UUID]) -> None:
+    """Return once no attempt is under way under these permits of a case: when all are settled or over (20 s)."""
+    end = time.monotonic() + PERMIT_LIFETIME.total_seconds()
+    while begun and time.monotonic() < end:
+        async with db.reading() as tx:
+            begun &= (await cases.outstanding(tx, case_id)).keys()
+        if begun:
+            await asyncio.sleep(_POLL_S)
 
 
 def _closed(row: Onward) -> Refused:

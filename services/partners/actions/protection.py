@@ -5,11 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from hubkit.auth import Caller
-from hubkit.db import Tx
+from hubkit.db import Database, Tx
 from hubkit.errors import FieldError, InvalidError, NotFoundError
 from hubkit.ids import new_id
 from services.partners.actions.deps import Deps
 from services.partners.actions.onward import reconsider
+from services.partners.actions.permits import wait_until_over
 from services.partners.policy.protections import Protection
 from services.partners.store import cases, protection, registry
 
@@ -24,8 +25,13 @@ class NewProtection:
     decided_by: str = field(repr=False)
 
 
-async def protect_case(tx: Tx, deps: Deps, caller: Caller, case_id: UUID, wanted: NewProtection) -> dict[str, Any]:
-    """Set the protection of a case; the next attempt and reading are judged by it, and what waited is judged anew.
+async def protect_case(
+    db: Database, deps: Deps, caller: Caller, case_id: UUID, wanted: NewProtection
+) -> dict[str, Any]:
+    """Set the protection of a case; every attempt and reading is judged by it once this has returned.
+
+    It returns only when no attempt that was permitted before is under way any more (20 s at most), for what may be in
+    it is what somebody must not learn.
 
     Raises
     ------
@@ -34,6 +40,16 @@ async def protect_case(tx: Tx, deps: Deps, caller: Caller, case_id: UUID, wanted
     InvalidError
         `unknown_partner`.
     """
+    async with db.transaction() as tx:
+        await cases.lock_cases(tx, [case_id])
+        begun = frozenset(await cases.outstanding(tx, case_id))
+        row = await set_protection(tx, deps, caller, case_id, wanted)
+    await wait_until_over(db, case_id, begun)
+    return row
+
+
+async def set_protection(tx: Tx, deps: Deps, caller: Caller, case_id: UUID, wanted: NewProtection) -> dict[str, Any]:
+    """Set the protection of a case, as `protect_case`, without waiting; what waited is judged anew."""
     if not await cases.lock_cases(tx, [case_id]):
         raise NotFoundError
     for index, partner_id in enumerate(wanted.restricted_to or ()):

@@ -48,10 +48,12 @@ async def preview_gate(
 
 @router.put("/cases/{case_id}/protection")
 async def protect_case(request: Request, caller: Writer, case_id: Id, body: NewProtection) -> ProtectionBody:
-    """Say who alone may be told of a case, and whether its address is kept back; it holds from the next attempt on."""
+    """Say who alone may be told of a case, and whether its address is kept back.
+
+    It is answered when nothing that was allowed before is still under way, which can take 20 seconds.
+    """
     wanted = protection.NewProtection(**body.model_dump())
-    async with database(request).transaction() as tx:
-        kept = await protection.protect_case(tx, dependencies(request), caller, case_id, wanted)
+    kept = await protection.protect_case(database(request), dependencies(request), caller, case_id, wanted)
     return ProtectionBody.model_validate(kept)
 
 

@@ -1,11 +1,13 @@
 """What staff set to protect a person holds at every step: waiting, sending, reading."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from hubkit.ids import new_id
+from services.partners.actions.permits import permits_for, settle_permits
 from tests.services.partners.support import Running, consent
 
 
@@ -90,3 +92,18 @@ async def test_bad_input_is_refused(partners: Running) -> None:
     path = f"/v1/partners/{new_id()}/kept-from"
     assert (await partners.call("PUT", path, "directory:write", {"organisations": []})).status_code == 404
     assert (await partners.call("PUT", path, "cases:write", {"organisations": []})).status_code == 403
+
+
+async def test_protection_is_answered_once_what_was_permitted_before_is_over(partners: Running) -> None:
+    case_id = await partners.open_case(consent())
+    onward_id = await partners.request(case_id)
+    async with partners.db.transaction() as tx:
+        permit_id = (await permits_for(tx, partners.deps, [onward_id]))[onward_id].permit_id
+    assert permit_id is not None
+    protecting = asyncio.create_task(protect(partners, case_id, restricted_to=[]))
+    done, _ = await asyncio.wait([protecting], timeout=0.3)
+    assert not done
+    async with partners.db.transaction() as tx:
+        assert not (await permits_for(tx, partners.deps, [onward_id]))[onward_id].allowed
+        await settle_permits(tx, [permit_id])
+    assert (await protecting).status_code == 200

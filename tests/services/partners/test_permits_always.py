@@ -27,7 +27,7 @@ from services.partners.actions.consents import Decision, record_consent
 from services.partners.actions.disclose import Disclosed, read_onward_referral
 from services.partners.actions.dispatch import Result, claim, record
 from services.partners.actions.outgoing import Outgoing
-from services.partners.actions.protection import NewProtection, protect_case
+from services.partners.actions.protection import NewProtection, set_protection
 from services.partners.model import SENT
 from services.partners.store import registry
 from services.partners.tables import METADATA
@@ -244,7 +244,7 @@ async def _restrict(hub: Hub, is_restricted: bool) -> None:
     hub.is_restricted = is_restricted
     wanted = NewProtection(() if is_restricted else None, False, "why", "Kim")
     async with hub.world.db.transaction() as tx:
-        await protect_case(tx, hub.world.deps, caller("staff"), hub.case_id, wanted)
+        await set_protection(tx, hub.world.deps, caller("staff"), hub.case_id, wanted)
 
 
 async def _exclude(hub: Hub) -> None:

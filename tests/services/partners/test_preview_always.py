@@ -20,7 +20,7 @@ from services.partners.actions.cases import open_cases
 from services.partners.actions.disclose import Disclosed, read_onward_referral
 from services.partners.actions.permits import why_not_read
 from services.partners.actions.preview import Preview, preview_gate
-from services.partners.actions.protection import NewProtection, protect_case
+from services.partners.actions.protection import NewProtection, set_protection
 from services.partners.model import Status
 from services.partners.policy.transitions import OPEN_TO_PARTNER
 from services.partners.store import registry
@@ -184,7 +184,7 @@ async def _protect(world: World, case_id: UUID, stands: Stands) -> None:
     named = {"open": None, "this": (world.partners["counselling"],), "nobody": ()}[stands.restricted]
     async with world.db.transaction() as tx:
         wanted = NewProtection(named, stands.safe_address, "why", "Kim")
-        await protect_case(tx, world.deps, STAFF, case_id, wanted)
+        await set_protection(tx, world.deps, STAFF, case_id, wanted)
 
 
 async def _preview(world: World, case_id: UUID) -> Preview:
