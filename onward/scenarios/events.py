@@ -6,7 +6,6 @@ from typing import Any, Final
 from hubkit.contracts import codes
 from onward.scenarios import findings, prior
 from onward.scenarios.book import ScenarioError, instant
-from onward.scenarios.referrals import is_child
 from onward.scenarios.stage import Stage
 from onward.scenarios.vocabulary import REFERRAL_KEYS, REFERRAL_STATE, as_list, code
 from services.partners.model import DECLINE_REASONS
@@ -38,9 +37,8 @@ async def _arrive(stage: Stage) -> None:
     state = {key: value for key, value in stage.state.items() if key in REFERRAL_STATE and key != "level"}
     facts = [{**_from_member(stage), **each, **said} for each in stage.part.referrals or (state,)]
     await stage.send(facts, stage.now, as_file=event == "transfer_received")
-    for case_id, each in zip(stage.cases, facts, strict=False):
-        if is_child(each) and "hub_to_partner" not in (each.get("consents") or {}):
-            await prior.record_consent(stage, case_id, "hub_to_partner", "explicit", each)
+    for case_id in stage.cases:
+        await prior.find_competent(stage, case_id)
 
 
 def _from_member(stage: Stage) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def partners_of(case: Mapping[str, Any], onward: Sequence[Mapping[str, Any]], di
     asked = {each["id"] for each in onward}
     for pathway in case["pathways"]:
         if pathway["onward_referral_id"] not in asked:
-            candidates = {each["service_id"] for each in pathway["candidates"]}
+            candidates = {each["service_id"] for each in pathway["candidates"] if each["eligible"]}
             only = candidates.pop() if len(candidates) == 1 else None
             service = directory.service(pathway["service_id"] or only)
             found.append(_partner(pathway, service, pathway.get("team")))

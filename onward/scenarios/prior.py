@@ -95,6 +95,8 @@ def _rounds(stage: Stage) -> Iterator[list[dict[str, Any]]]:
         yield [_facts(stage, channel, [*markers, *marked], needs) for channel in channels]
         for channel in channels:
             yield [_facts(stage, channel, [*markers, *marked, marker], needs) for marker in others]
+        # What waits for several may need all of them.
+        yield [_facts(stage, channels[0], [*markers, *marked, *others], needs)]
 
 
 def _needs(stage: Stage) -> Iterator[list[str]]:
@@ -168,19 +170,35 @@ async def _record(stage: Stage, case_id: str) -> None:
 
 async def _record_consents(stage: Stage, case_id: str) -> None:
     stated = stage.state.get("consents") or {}
+    if stage.part.referrals and SHARING not in stated:
+        await find_competent(stage, case_id)
     # A referral of the scenario's own has said it already.
     usual = {} if stage.part.referrals else {SHARING: "explicit"}
     for hop, word in (usual | stated).items():
         if hop != "police_to_hub" and word not in (None, "not_asked"):
-            await record_consent(stage, case_id, hop, word, stage.state)
+            await _record_consent(stage, case_id, hop, word)
 
 
-async def record_consent(stage: Stage, case_id: str, hop: str, word: str, facts: Mapping[str, Any]) -> None:
+async def find_competent(stage: Stage, case_id: str) -> None:
+    """Record a child's consent to share anew, with what no referral can say: that the child is competent."""
+    number = stage.cases.index(case_id)
+    facts = stage.part.referrals[number] if stage.part.referrals else stage.state
+    consents = stage.when.get("consents") or facts.get("consents") or {}
+    word = consents.get(SHARING, "explicit")
+    if word in ("given", "explicit") and _is_of_child(stage, case_id):
+        await _record_consent(stage, case_id, SHARING, word)
+
+
+async def _record_consent(stage: Stage, case_id: str, hop: str, word: str) -> None:
     """Record what the person decided; a child's consent comes with the finding that the child is competent."""
     body = consent(hop, word, stage.world.clock.now())
-    if body["decision"] == "given" and is_child(facts):
+    if body["decision"] == "given" and _is_of_child(stage, case_id):
         body["competence"] = "gillick_assessed"
     await stage.world.post(f"/v1/cases/{case_id}/consents", body)
+
+
+def _is_of_child(stage: Stage, case_id: str) -> bool:
+    return is_child(stage.bodies[stage.cases.index(case_id)], stage.now.date())
 
 
 async def _record_choices(stage: Stage, case_id: str) -> None:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from hubkit.contracts import codes
@@ -70,10 +70,14 @@ def referral(facts: Mapping[str, Any], at: datetime, purpose: str | None = None)
     return {key: value for key, value in body.items() if value is not None}
 
 
-def is_child(facts: Mapping[str, Any]) -> bool:
-    """Whether the person is marked a child, or younger than a child's consent counts without more."""
-    age = facts.get("victim_age")
-    return "child" in as_list(facts.get("markers")) or (age is not None and int(age) < _CONSENTS_FROM_AGE)
+def is_child(body: Mapping[str, Any], on: date) -> bool:
+    """Whether the person of a referral is marked a child, or younger than a child's consent counts without more."""
+    person = body["person"]
+    age = person.get("age")
+    if age is None and person.get("date_of_birth") is not None:
+        born = date.fromisoformat(str(person["date_of_birth"]))
+        age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    return "child" in body["markers"] or (age is not None and int(age) < _CONSENTS_FROM_AGE)
 
 
 def _source(facts: Mapping[str, Any]) -> dict[str, Any]:
