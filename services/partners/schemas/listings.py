@@ -17,7 +17,12 @@ from services.partners.schemas.directory import Age, Kinds
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
-_WEB: Final = re.compile(r"https?://[!-~]+")
+_CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
+#: A URI after RFC 3986, as the public directory's standard asks of every address (`format: uri`).
+_WEB: Final = re.compile(
+    rf"https?://(?:\[[0-9A-Fa-f:.]+\]|{_CHARACTER}+)(?::[0-9]+)?(?:/(?:{_CHARACTER}|/)*)?"
+    rf"(?:\?(?:{_CHARACTER}|[/?])*)?(?:#(?:{_CHARACTER}|[/?])*)?"
+)
 
 
 def _time(value: str) -> str:
@@ -34,12 +39,16 @@ def _language(value: str) -> str:
 
 def _web(value: str) -> str:
     try:
-        is_web = len(value) <= 2048 and bool(_WEB.fullmatch(value)) and bool(urlsplit(value).hostname)
+        parts = urlsplit(value)
+        # Asked for, because only then it is looked at: a port that is none is a ValueError.
+        is_web = len(value) <= 2048 and bool(_WEB.fullmatch(value)) and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_web = False
     if is_web:
         return value
-    raise PydanticCustomError("not_a_web_address", "must begin with https:// or http:// and name a host")
+    raise PydanticCustomError(
+        "not_a_web_address", "must be a URI that begins with https:// or http:// and names a host"
+    )
 
 
 def _finite(value: float) -> float:

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
 from hubkit.ids import new_id
+from services.partners.schemas.listings import PublicPart
 from services.partners.store import listings
 from tests.services.partners import oruk
 from tests.services.partners.listing_support import ENTRY, ORGANISATION, PRIVATE, PUBLIC, get, ids, publish, put
@@ -59,6 +63,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"public": {"name": "x", "url": "https://x.example.org"}}, "/public/description", "needed_in_public"),
     ({"public": PUBLIC | {"url": "javascript:alert(1)"}}, "/public/url", "not_a_web_address"),
     ({"public": PUBLIC | {"url": "https://"}}, "/public/url", "not_a_web_address"),
+    ({"public": PUBLIC | {"url": "https://x.example.org/{id}"}}, "/public/url", "not_a_web_address"),
     ({"public": PUBLIC | {"kinds": ["magic"]}}, "/public/kinds/0", "unknown_code"),
     ({"public": PUBLIC | {"status": "open"}}, "/public/status", "unknown_code"),
     ({"public": PUBLIC | {"minimum_age": 100}}, "/public", "max_below_min"),
@@ -78,6 +83,36 @@ async def test_an_entry_that_is_wrong_is_refused_with_place_and_code(partners: R
         assert answer.status_code == 422, answer.text
         assert [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]] == [(pointer, code)]
         assert "Hidden" not in answer.text
+
+
+WEB = {
+    "https://x.example.org": True,
+    "http://x.example.org:8080/a/b;c=1?q=a%20b&r=/?#d/e?f": True,
+    "https://[2001:db8::1]/": True,
+    "https://x.example.org/{id}": False,
+    'https://x.example.org/a"b': False,
+    "https://x.example.org/a|b": False,
+    "https://x.example.org/a\\b": False,
+    "https://x.example.org/%zz": False,
+    "https://x.example.org/a[1]": False,
+    "https://x.example.org/#a#b": False,
+    "https://x.example.org/caf\u00e9": False,
+    "https://x.example.org:eighty/": False,
+    "https://x.example.org:65536/": False,
+    "https://x.example.org:0/": False,
+    "https://?q": False,
+    "ftp://x.example.org/": False,
+}
+
+
+@pytest.mark.parametrize("url", WEB)
+def test_an_address_on_the_web_is_a_uri_as_the_directory_s_standard_asks(url: str) -> None:
+    if WEB[url]:
+        assert PublicPart(name="x", url=url).url == url
+        assert "[" in url or oruk.faults(oruk.URI, url) == []
+    else:
+        with pytest.raises(ValidationError, match="must be a URI"):
+            PublicPart(name="x", url=url)
 
 
 async def test_no_entry_of_a_partner_gives_away_the_safe_address_of_another(partners: Running) -> None:
