@@ -183,7 +183,8 @@ def _as(make: Callable[[], str | None]) -> str | None:
 
 
 def _opening(each: Json) -> Json:
-    days = _known(_text(each.get("byday")).upper().split(","), DAYS)
+    # Every second week is no rule for every week, and our entries know no other.
+    days = _known(_text(each.get("byday")).upper().split(","), DAYS) if each.get("interval") in (None, 1) else []
     times = {name: _text(each.get(name))[:5] for name in ("opens_at", "closes_at")}
     return _clean({"days": days, **times, "description": each.get("description")})
 

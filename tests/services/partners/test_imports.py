@@ -221,6 +221,16 @@ def test_a_merge_clears_nothing_and_never_overwrites_what_staff_wrote(
     assert (again.values, again.changed, again.conflicts) == (merged.values, (), merged.conflicts)
 
 
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [({}, ["MO"]), ({"interval": 1}, ["MO"]), ({"interval": 2}, None), ({"byday": "2MO"}, None)],
+)
+def test_an_opening_that_is_not_every_week_is_not_taken_as_one(rule: dict[str, Any], days: list[str] | None) -> None:
+    opening = {"freq": "WEEKLY", "byday": "MO", "description": "Ask first."} | rule
+    [taken] = service_of(record(schedules=[opening])).values["openings"]
+    assert (taken.get("days"), taken["description"]) == (days, "Ask first.")
+
+
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _JSON = st.recursive(
     _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
