@@ -25,7 +25,8 @@ _LANGUAGE_NAMES: Final = {"en": "English", "cy": "Welsh", "pl": "Polish", "ur": 
 def metadata(public_url: str) -> Json:
     """Return what the directory says of itself."""
     return {
-        "version": "3.0",
+        # The public validator of Open Referral UK chooses the schemas by this name.
+        "version": "HSDS-UK-3.0",
         "profile": "https://docs.openreferraluk.org/",
         "openapi_url": f"{public_url}/openapi.json",
         "description": "Support services for victims of crime; services whose whereabouts protect people are not here",
@@ -33,7 +34,7 @@ def metadata(public_url: str) -> Json:
 
 
 def page(contents: Sequence[Json], total: int, number: int, size: int) -> Json:
-    """Return one page of a list; `size` is how many items a page may have."""
+    """Return one page of a list; `size` is how many items a page may have, in the answer how many this one has."""
     pages = -(-total // size)
     return {
         "total_items": total,
@@ -67,7 +68,7 @@ def service(entry: Entry, kinds: Sequence[str], language: str) -> Json:
     """Return a service with everything that belongs to it."""
     public, id = entry.document, entry.service_id
     return service_in_list(entry, language) | {
-        "phones": _each(id, "phones", public, _phone),
+        "phones": _linked(public, _each(id, "phones", public, _phone)),
         "schedules": _linked(public, _each(id, "openings", public, _schedule)),
         "service_areas": _each(id, "areas", public, _area),
         "service_at_locations": at_locations(entry),
@@ -149,7 +150,7 @@ def _each(id: UUID, name: str, public: Json, make: Any) -> list[Json]:
 def _linked(public: Json, parts: list[Json]) -> list[Json]:
     """Return parts with the service's address on the web.
 
-    Published versions of the profile's schedules, languages and costs require a `url`, others do not know one.
+    Published versions of the profile's phones, schedules, languages and costs require a `url`, others know none.
     """
     return [_given(part | {"url": public.get("url")}) for part in parts]
 
@@ -161,7 +162,8 @@ def _phone(each: Json, _id: UUID) -> Json:
 def _schedule(each: Json, _id: UUID) -> Json:
     days = ",".join(each.get("days") or ())
     said = {name: each.get(name) for name in ("opens_at", "closes_at", "description")}
-    return said | ({"freq": "WEEKLY", "interval": 1, "byday": days} if days else {})
+    # Without an interval it is every week; with one the standard wants a first date, and there is none.
+    return said | ({"freq": "WEEKLY", "byday": days} if days else {})
 
 
 def _area(each: Json, _id: UUID) -> Json:

@@ -4,7 +4,9 @@ Source: schema/compiled/service.json, service_list.json, organization.json, taxo
 openapi.json (Page, `/`) of OpenReferralUK/uk-profile, version 3.0, and, where that profile drops a table or asks for
 less, schema/*.json of openreferral/specification 3.0 (phone, language, location_type, attribute, taxonomy_term). The
 stricter of the two is kept. Facts of the published schemas only, set down here anew: no text of theirs. Some
-published versions require a `url` of each schedule, language and cost, and so does this.
+published versions require a `url` of each phone, schedule, language and cost, and so does this. What they say in
+words alone is asked too where it can be: an interval has a first date, and the version is the name by which the
+standard's public validator knows the schemas.
 
 On top of them every name must be known to one of the two, so that a misspelt field fails.
 """
@@ -17,10 +19,12 @@ Schema = dict[str, Any]
 STRING: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 UUID: Schema = {"type": "string", "format": "uuid"}
-URI: Schema = {"type": "string", "format": "uri", "pattern": "^[a-z][a-z0-9+.-]*:[!-~]+$"}
+_PART = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+"
+#: The pattern, because the checker of this format comes with a package that is not here.
+URI: Schema = {"type": "string", "format": "uri", "pattern": f"^[a-z][a-z0-9+.-]*:{_PART}(#{_PART})?$"}
 EMAIL: Schema = {"type": "string", "format": "email"}
 DATE: Schema = {"type": "string", "format": "date"}
-TIME: Schema = {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9:]+)?$"}
+TIME: Schema = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[+-][0-9:]+)?$"}
 INSTANT: Schema = {"type": "string", "format": "date-time", "pattern": r"\.[0-9]{3}Z$"}
 
 
@@ -57,7 +61,7 @@ LOCATION = table(
     addresses=many(ADDRESS), accessibility=many(ACCESSIBILITY), attributes=many(ATTRIBUTE),
 )  # fmt: skip
 AT_LOCATION = table("id", id=UUID, service_id=UUID, location_id=UUID, location=LOCATION)
-SCHEDULE = table(
+SCHEDULE: Schema = {"dependentRequired": {"interval": ["dtstart"]}} | table(
     "id url", id=UUID, url=URI, service_id=UUID, service_at_location_id=UUID, valid_from=DATE, valid_to=DATE,
     dtstart=DATE,
     freq=codes("WEEKLY", "MONTHLY"), interval=NUMBER, byday=STRING, bymonthday=STRING, description=STRING,
@@ -67,7 +71,8 @@ AREA = table(
     "id", id=UUID, service_id=UUID, name=STRING, extent=STRING, extent_type=STRING, uri=STRING, service_area=STRING
 )
 PHONE = table(
-    "id number", id=UUID, location_id=UUID, service_id=UUID, organization_id=UUID, contact_id=UUID, number=STRING,
+    "id number url", id=UUID, url=URI, location_id=UUID, service_id=UUID, organization_id=UUID, contact_id=UUID,
+    number=STRING,
     extension=NUMBER, type=STRING, description=STRING,
 )  # fmt: skip
 LANGUAGE = table("id url", id=UUID, url=URI, service_id=UUID, phone_id=UUID, name=STRING, code=STRING, note=STRING)
@@ -98,7 +103,9 @@ AT_LOCATION_IN_LIST = table(
 AT_LOCATION_WHOLE = table(
     "id service location", id=UUID, service_id=UUID, location_id=UUID, location=LOCATION, service=SERVICE
 )
-API = table("version profile openapi_url", version=STRING, profile=URI, openapi_url=URI, description=STRING)
+API = table(
+    "version profile openapi_url", version=codes("HSDS-UK-3.0"), profile=URI, openapi_url=URI, description=STRING
+)
 
 
 def page(item: Schema) -> Schema:

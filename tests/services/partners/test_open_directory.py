@@ -67,6 +67,9 @@ def test_the_schemas_refuse_what_is_not_open_referral_uk() -> None:
         {"emial": "x"},
         {"schedules": [{}]},
         {"url": "x y"},
+        {"url": "https://x.example.org/{y}"},
+        {"phones": [{"id": good["id"], "number": "01632 960001"}]},
+        {"schedules": [{"id": good["id"], "url": good["url"], "freq": "WEEKLY", "interval": 2, "byday": "MO"}]},
     ):
         assert oruk.faults(oruk.SERVICE, good | wrong) != []
     assert oruk.faults(oruk.SERVICE, {name: good[name] for name in ("id", "name", "status")}) != []
