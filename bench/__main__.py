@@ -1,6 +1,6 @@
 """`python -m bench`: measure the hub beside a bare floor and a Celery chain. Exit status 1 when a goal is missed.
 
-`python -m bench fairness` measures something else: see `bench/fairness.py`.
+`python -m bench fairness` and `python -m bench parts` measure other things: see the modules of these names.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from bench import fairness
+from bench import fairness, parts
 from bench.measure import Figures, bulk, light, peak_rss_mb, throughput
 from bench.report import describe, goals, medians
 from bench.systems import ROOT, Bench, CelerySystem, OnwardSystem, System, describe_machine, dump
@@ -146,4 +146,6 @@ def conclude(report: Report, memory: dict[str, float], path: Path, conditions: d
 
 
 if __name__ == "__main__":
-    sys.exit(fairness.main(sys.argv[2:]) if sys.argv[1:2] == ["fairness"] else main())
+    others = {"fairness": fairness.main, "parts": parts.main}
+    other = others.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    sys.exit(other(sys.argv[2:]) if other is not None else main())
