@@ -33,7 +33,7 @@ MAX_TRIES = 12
 _BODY_LIMIT = 256 * 1024
 _POLL_S = 1.0
 _PATIENCE_S = 0.2
-_PATIENT_LIMIT = 32  # well below the prefetch, or the broker would hold back what is urgent
+_PATIENT_LIMIT = 16  # well below the prefetch, or the broker would hold back what is urgent
 
 _log = logging.getLogger(__name__)
 

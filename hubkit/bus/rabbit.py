@@ -27,7 +27,7 @@ _HEARTBEAT_S = (
     10  # a stuck broker is noticed after (heartbeat + 1) * 3 seconds; the library's default means three minutes
 )
 _PUBLISH_TIMEOUT_S = 10.0
-_PREFETCH = 64
+_PREFETCH = 32  # messages of up to 64 events, for each queue
 # Redelivery counts must never drop a message: our own inbox decides when an event is dead. Broker versions differ in
 # their default limit, so it is set, and set high.
 _QUEUE_ARGUMENTS = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}
