@@ -16,7 +16,7 @@ from hubkit.protocol import BoundedProtocol
 
 def tune_collector() -> None:
     """Collect garbage less often: a batch makes thousands of short-lived objects, and hardly any of them in cycles."""
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(20_000, 10, 20)
 
 
 def main() -> None:
