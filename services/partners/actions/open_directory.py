@@ -22,13 +22,7 @@ def describe(public_url: str) -> dict[str, Any]:
 
 
 async def list_services(
-    tx: Tx,
-    wanted: Wanted,
-    page: int,
-    per_page: int,
-    *,
-    language: str = "en",
-    full: bool = False,
+    tx: Tx, wanted: Wanted, page: int, per_page: int, *, language: str = "en", full: bool = False
 ) -> dict[str, Any]:
     """Return one page of the public services; `full` with everything that belongs to each."""
     offset = (page - 1) * per_page
@@ -37,21 +31,16 @@ async def list_services(
         return oruk.page([], 0, page, per_page)
     if _asks_when(classified):
         every = await _matching(tx, classified)
-        total, found = len(every), every[offset : offset + per_page]
+        total, shown = len(every), every[offset : offset + per_page]
     else:
         total, found = await listings.shown_services(tx, classified, offset, per_page)
-    contents = [_rendered(each, language, full=full) for each in found if _may_be_shown(each)]
+        shown = [each for each in found if _may_be_shown(each)]
+    contents = [_rendered(each, language, full=full) for each in shown]
     return oruk.page(contents, total, page, per_page)
 
 
 async def list_at_locations(
-    tx: Tx,
-    wanted: Wanted,
-    page: int,
-    per_page: int,
-    *,
-    language: str = "en",
-    full: bool = False,
+    tx: Tx, wanted: Wanted, page: int, per_page: int, *, language: str = "en", full: bool = False
 ) -> dict[str, Any]:
     """Return one page of the places of the public services, as `list_services` finds these."""
     classified = _classified(wanted)
